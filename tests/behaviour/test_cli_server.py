@@ -48,6 +48,22 @@ def test_beside_a_server(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         for arguments in (["runs", "list"], ["threads"], ["runs", "list", "--url", url], ["agents"], ["tools", "list"]):
             assert main(arguments) == 0
         assert capsys.readouterr().out.count("support") >= 3
+        for arguments in (
+            ["runs", "show", "last"],
+            ["threads", "show", "last"],
+            ["errors"],
+            ["runs", "list", "--wide"],
+        ):
+            for more in ([], ["--url", url]):
+                assert main([*arguments, *more]) == 0
+        capsys.readouterr()
+        assert main(["runs", "events", "last", "--follow"]) == 0
+        assert "run_finished" in capsys.readouterr().out
+        assert main(["run", "And order 1043?", "--thread", "last"]) == 0
+        assert main(["threads", "delete", "last", "--yes"]) == 0
+        capsys.readouterr()
+        assert main(["threads", "--json"]) == 0
+        assert capsys.readouterr().out.count("thread_id") == 0
         second = subprocess.run(
             [sys.executable, "-m", "journeyman", "serve", "support"], capture_output=True, text=True
         )
@@ -74,7 +90,7 @@ def test_saved_files_are_reloaded_and_bad_ones_change_nothing(folder: Path, caps
             while len(versions := door.call("GET", "/agents/support")["versions"]) < 2:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        assert main(["rollback", "support"]) == 0
+        assert main(["rollback", "support", "--to", versions[1]["version"][:6]]) == 0
         assert capsys.readouterr().out.startswith(f"support: {versions[1]['version']} (was {versions[0]['version']})")
         agent.write_text(text.replace("description: ", "description: Best "))
         server.send_signal(signal.SIGHUP)

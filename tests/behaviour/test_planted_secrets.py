@@ -169,7 +169,7 @@ class Logs:
     """Everything that is logged, down to DEBUG, in each of the formats."""
 
     def __init__(self) -> None:
-        self.streams = {name: io.StringIO() for name in ("json", "console", "pattern")}
+        self.streams = {name: io.StringIO() for name in ("json", "console", "terminal", "pattern")}
         self.root = logging.getLogger()
         self.before = self.root.handlers[:], self.root.level
 
@@ -178,7 +178,8 @@ class Logs:
         ids = RandomIds()
         formatters = {
             "json": JsonFormatter(_bound.get, ids),
-            "console": ConsoleFormatter(_bound.get, ids, colours=False),
+            "console": ConsoleFormatter(_bound.get, ids, Masker(secrets), terminal=False),
+            "terminal": ConsoleFormatter(_bound.get, ids, Masker(secrets), terminal=True),
             "pattern": PatternFormatter("%(levelname)s %(name)s %(message)s", _bound.get),
         }
         self.root.handlers[:] = []
@@ -447,6 +448,7 @@ COMMANDS = {
     "check": [[]],
     "db": [["verify"], ["backup", "copy.db"], ["migrate"]],
     "doctor": [["--gateway"]],
+    "errors": [[], ["--json"]],
     "graph": [["--agent", "walker", "--json"]],
     "keys": [["list"], ["list", "--json"]],
     "run": [["say all", "--agent", "leaky"], ["call leak_chain {}", "--agent", "leaky", "--json"]],
@@ -457,7 +459,7 @@ COMMANDS = {
     "tools": [["list", "--json"], ["check"], ["call", "leak_chain", "--json", "{}"],
               ["call", "leak_inline", "--json", "{}", "--inline"]],
 }  # fmt: skip
-ELSEWHERE = {"serve", "init", "chat", "schema", "reload", "rollback", "token", "test", "fake-llm"}
+ELSEWHERE = {"serve", "init", "chat", "schema", "reload", "rollback", "token", "test", "fake-llm", "completion"}
 """Commands that read neither journal nor agents, that talk to a server (its answers are searched above), or that are
 `run` with a terminal. `token` prints the token that it makes; `test` plays what `runs export` wrote."""
 

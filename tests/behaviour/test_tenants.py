@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from journeyman.api.security.scopes import ROUTES
 from tests.harness.asgi_client import Answer, request, socket
 from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
@@ -43,6 +44,8 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
     "since",
     "until",
     "name",
+    "id",
+    "order",
 }
 
 
@@ -129,7 +132,8 @@ async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
         body = tenants.body(operation) if method in ("POST", "PATCH", "PUT") else None
         theirs, asked = await tenants.api.queries("bob", method, filled(path, tenants.ids), body)
         nothing, asked_of_nothing = await tenants.api.queries("bob", method, filled(path, NEVER), body)
-        assert theirs.status == 404, (method, path, theirs.text)
+        refused = 403 if ROUTES[method, path] == "admin" else 404  # none of these tenants is an admin
+        assert theirs.status == refused, (method, path, theirs.text)
         assert plain(theirs, tenants.ids) == plain(nothing, NEVER), (method, path)
         assert asked == asked_of_nothing, (method, path)
         assert len(asked) <= 2, (method, path, asked)
@@ -153,6 +157,8 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
         "error_code": failed["error_code"],
         "since": run["accepted_at"],
         "until": "2999-01-01T00:00:00Z",
+        "id": run["run_id"][:12],
+        "order": "newest",
     }
     for method, path, operation in tenants.operations():
         names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
@@ -166,6 +172,8 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
             assert answer.status == 200, (path, query, answer.text)
             assert MARKER not in answer.text, (path, query)
             assert "ann" not in answer.text, (path, query)
+    assert (await tenants.api.ask("ann", "GET", "/threads?id=ann-")).json()["items"]
+    assert (await tenants.api.ask("bob", "GET", "/threads?id=ann-")).json()["items"] == []
 
 
 async def test_a_cursor_of_anothers_leads_nowhere(tenants: Tenants) -> None:

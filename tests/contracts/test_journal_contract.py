@@ -61,6 +61,7 @@ from journeyman.journal.journal import (
     Journal,
     RunFilter,
     StoredDefinition,
+    ToolOutputRow,
 )
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
@@ -484,6 +485,36 @@ async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal
     assert [row.key for row in await journal.threads("ann/x")] == ["ann/x/t1", "ann/x/t3", "ann/x/t5"]
 
 
+async def test_runs_are_found_by_the_beginning_of_their_ids(journal: Journal) -> None:
+    for number, run in enumerate(("run_ab1%", "run_ab2", "run_ab23456", "run_ab23457", "run_b")):
+        await commit(journal, accepted(run, thread=f"ann/t{number}"), at=number)
+    await commit(journal, accepted("run_ab23458", thread="bob/t"), at=9)
+
+    async def found(prefix: str, principal: str | None = "ann", cursor: int | None = None) -> list[str]:
+        return [row.id for row in await journal.runs(RunFilter(id=prefix, principal=principal), cursor, 10)]
+
+    assert await found("run_ab2") == ["run_ab23457", "run_ab23456", "run_ab2"]
+    assert await found("run_ab2345") == ["run_ab23457", "run_ab23456"]
+    assert await found("run_ab2345", None) == ["run_ab23458", "run_ab23457", "run_ab23456"]
+    assert await found("run_ab1%") == ["run_ab1%"]
+    assert await found("run_ab%") == await found("RUN_AB") == await found("run_ab234567") == []
+    newest = (await journal.runs(RunFilter(id="run_ab2345", principal="ann")))[0]
+    assert await found("run_ab2345", cursor=newest.accepted_no) == ["run_ab23456"]
+
+
+async def test_threads_are_listed_newest_first_without_hidden_ones(journal: Journal) -> None:
+    for number, thread in enumerate(("ann/b", "ann/a", "ann/!call", "ann/x/c", "ann/ab", "bob/a")):
+        await commit(journal, accepted(f"r{number}", thread=thread), at=number)
+    await commit(journal, step("r0", RunFinished()), at=7)  # its end is a later use of the thread
+
+    rows = await journal.newest_threads("ann", limit=2)
+    rest = await journal.newest_threads("ann", (rows[-1].updated_at, rows[-1].key))
+    assert [row.key for row in (*rows, *rest)] == ["ann/b", "ann/ab", "ann/a"]
+    assert [row.key for row in await journal.newest_threads("ann", prefix="a")] == ["ann/ab", "ann/a"]
+    assert [row.key for row in await journal.newest_threads("ann", prefix="!")] == []
+    assert [row.key for row in await journal.newest_threads("ann/x")] == ["ann/x/c"]
+
+
 async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
     failed = [("a", "boom"), ("b", "boom"), ("a", "boom"), ("a", "late"), (None, "boom")]
     for number, (agent, code) in enumerate(failed):
@@ -667,6 +698,23 @@ async def test_a_waiter_that_goes_away_takes_nothing_from_the_others(journal: Jo
 
 
 # --- erasure
+
+
+async def test_what_tools_printed_is_kept_with_the_run_and_erased_with_it(journal: Journal) -> None:
+    def printed(run: str, call: str, at: int, text: str) -> ToolOutputRow:
+        return ToolOutputRow(run=run, call=call, tool="pay", at=at, text=text)
+
+    await commit(journal, accepted("r1"), accepted("r2", thread="ann/other"))
+    await commit(journal, outputs=(printed("r1", "m1.1", 12, "b"), printed("r1", "m1.0", 11, "a")))
+    await commit(journal, outputs=(printed("r2", "m1.0", 13, "kept"), printed("r9", "m1.0", 13, "of no run")))
+    await commit(journal, outputs=(printed("r1", "m1.1", 14, "b again"),))
+    assert [(row.call, row.text) for row in await journal.tool_outputs("r1")] == [("m1.0", "a"), ("m1.1", "b again")]
+    assert await journal.tool_outputs("r9") == []
+
+    await commit(journal, step("r1", RunFinished()), step("r2", RunFinished()))
+    await journal.erase_thread(T, 20, "ann")
+    assert await journal.tool_outputs("r1") == []
+    assert list(await journal.tool_outputs("r2")) == [printed("r2", "m1.0", 13, "kept")]
 
 
 async def test_an_erased_thread_leaves_only_its_tombstone(journal: Journal) -> None:

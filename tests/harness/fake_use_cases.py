@@ -32,7 +32,16 @@ from journeyman.events.streams import ThreadRef
 from journeyman.files.blobs import MemoryBlobs
 from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunPage, RunRow, ThreadRow
+from journeyman.journal.journal import (
+    ApprovalRow,
+    FailureRow,
+    MessageRow,
+    RunFilter,
+    RunPage,
+    RunRow,
+    ThreadRow,
+    ToolOutputRow,
+)
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
@@ -47,6 +56,7 @@ from journeyman.runtime.use_cases.requests import (
     Started,
     StartRun,
 )
+from journeyman.runtime.use_cases.run_digests import RunDigest
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.use_cases.waiting_runs import WaitingFilter, WaitingRuns
@@ -244,6 +254,13 @@ class FakeRuns(Runs):
         rows = [row for row in reversed(self.rows.values()) if cursor is None or row.accepted_no < cursor]
         return RunPage([row for row in rows if where.status in (None, row.status)][:limit], self.stopped_at)
 
+    async def digests(self, rows: Sequence[RunRow]) -> Mapping[str, RunDigest]:
+        return {row.id: RunDigest("hi", self.results[row.id].usage) for row in rows}
+
+    async def tool_outputs(self, principal: str, run_id: str) -> Sequence[ToolOutputRow]:
+        await self.get(principal, run_id)
+        return [ToolOutputRow(run=run_id, call="m1.0", tool="pay", at=AT, text="paid\n")]
+
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
         return self.failed[:limit]
 
@@ -340,6 +357,13 @@ class FakeThreads(Threads):
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
         rows = sorted(self.rows.values(), key=lambda row: row.key)
         return [row for row in rows if cursor is None or row.key > cursor][:limit]
+
+    async def newest(
+        self, principal: str, cursor: tuple[int, str] | None, limit: int, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        rows = sorted(self.rows.values(), key=lambda row: (row.updated_at, row.key), reverse=True)
+        after = [row for row in rows if cursor is None or (row.updated_at, row.key) < cursor]
+        return [row for row in after if row.thread_id.startswith(prefix)][:limit]
 
     async def erase(self, principal: str, thread_id: str) -> None:
         await self.get(principal, thread_id)

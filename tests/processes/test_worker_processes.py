@@ -45,8 +45,22 @@ async def workers():
 
 
 @pytest.fixture
-def call(registry, workers, request_for, host):
-    executor = Executor(registry, workers, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
+def printed():
+    """What calls printed in their worker process, by the tool's name."""
+    return []
+
+
+@pytest.fixture
+def call(registry, workers, request_for, host, printed):
+    executor = Executor(
+        registry,
+        workers,
+        EagerClock(),
+        random.Random(7),
+        SequentialIds(),
+        timeout_seconds=5,
+        on_printed=lambda request, text: printed.append((request.spec.name, text)),
+    )
 
     async def make(name: str, **arguments):
         return await executor.execute(request_for(registry.get(name), arguments), host)
@@ -102,11 +116,12 @@ async def test_results_are_made_fit_to_store(call, isolation):
     ("how", "message"),
     [("exit", "exit status 3"), ("segv", "SIGSEGV"), ("closed", "the tool's process")],
 )
-async def test_a_dying_process_costs_one_error(call, caplog, how, message):
+async def test_a_dying_process_costs_one_error(call, caplog, printed, how, message):
     outcome = await call("die", how=how)
     assert (outcome.failure.code, outcome.unknown, outcome.attempts) == ("tool_crashed", False, 1)
     assert message in outcome.failure.message
     assert "last words" in caplog.records[-1].detail
+    assert [(name, text.splitlines()[0]) for name, text in printed] == [("die", "last words")]
     assert (await call("blocking", how="fine")).result == "fine"
 
 

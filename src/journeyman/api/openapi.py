@@ -58,6 +58,7 @@ _MODELS = (
     schemas.RunSummary,
     schemas.RunAnswer,
     schemas.ErrorGroup,
+    schemas.ToolOutputAnswer,
     schemas.StateAnswer,
     schemas.EventAnswer,
     schemas.ThreadAnswer,

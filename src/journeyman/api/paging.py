@@ -51,6 +51,20 @@ def number_place(kind: str, cursor: str | None) -> int | None:
     return int(place)
 
 
+def timed_place(kind: str, cursor: str | None) -> tuple[int, str] | None:
+    """Return the place, a time and a name, after which a page of a list in order of time starts; None without a cursor.
+
+    Raises RequestError (422, `invalid_cursor`).
+    """
+    place = text_place(kind, cursor)
+    if place is None:
+        return None
+    at, colon, name = place.partition(":")
+    if not (colon and name and at.isascii() and at.isdigit() and len(at) < 19):
+        raise _invalid_cursor()
+    return int(at), name
+
+
 def _invalid_cursor() -> RequestError:
     return RequestError(
         "This cursor does not belong to this list. Use `next_cursor` of its previous page, or no cursor.",

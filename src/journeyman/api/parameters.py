@@ -58,6 +58,11 @@ RunPath = Annotated[
     str, Path(description="The run's id", json_schema_extra=_documented(RESOURCE_NAME)), AfterValidator(_name)
 ]
 Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_documented(_PLAIN)), AfterValidator(_plain)]
+IdPrefix = Annotated[
+    str | None,
+    Query(max_length=200, description="The beginning of the id", json_schema_extra=_documented(_PLAIN)),
+    AfterValidator(_plain),
+]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the previous page")]
 Moment = Annotated[
     datetime | None, Query(description="A time in RFC 3339. Without a zone it is UTC"), BeforeValidator(_dated)

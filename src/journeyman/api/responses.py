@@ -26,11 +26,13 @@ from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import NodeState
 from journeyman.events.messages import Usage
 from journeyman.events.open_calls import CallState
+from journeyman.events.question import question_of
 from journeyman.events.redaction import redacted_arguments
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
 from journeyman.runtime.use_cases.requests import RunResult
+from journeyman.runtime.use_cases.run_digests import RunDigest
 
 _ENCODER = msgspec.json.Encoder()
 encode = _ENCODER.encode
@@ -140,9 +142,10 @@ def raise_gateway_failure(result: RunResult) -> None:
         )
 
 
-def run_summary(row: RunRow) -> RunSummary:
+def run_summary(row: RunRow, digest: RunDigest) -> RunSummary:
     """Describe a run in a list."""
-    return RunSummary(**_run_fields(row))
+    usage = usage_answer(digest.usage) if digest.usage is not None else None
+    return RunSummary(**_run_fields(row), question=digest.question, usage=usage)
 
 
 def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
@@ -164,6 +167,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
         forked_from=result.forked_from,
         forked_at=result.forked_at,
         retried_from=result.retried_from,
+        question=question_of(result.input, result.tool),
     )
 
 

@@ -15,6 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from journeyman.cli.commands.serve import serve_main
 
         return serve_main(arguments[1:])
+    if arguments[:2] == ["completion", "--names"]:
+        from journeyman.cli.completion.names import print_names  # without typer: it is asked for at each Tab
+
+        return print_names(" ".join(arguments[2:]))
     from journeyman.cli.app import run_command
 
     return run_command(arguments)

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import typer
 
 from journeyman import __version__
-from journeyman.cli.commands import (
-    agents,
-    approvals,
-    chat,
-    check,
-    db,
-    fake_llm,
-    graph,
-    keys,
-    reload,
-    run,
-    runs,
-    serve,
-    threads,
-    tools,
-)
-from journeyman.cli.commands import init as init_command
-from journeyman.cli.commands import test as test_command
-from journeyman.cli.doctor import command as doctor_command
+from journeyman.cli.command_table import COMMANDS
+from journeyman.cli.commands.serve import serve_main
 from journeyman.cli.exit_codes import INTERRUPTED, OK, exit_code
 from journeyman.cli.output import print_error
 from journeyman.errors import BaseError
@@ -42,7 +25,8 @@ EPILOG = (
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command, print its error if it fails, and return its exit code."""
     try:
-        build_cli()(args=list(arguments), prog_name="journeyman")
+        used = [argument for argument in arguments if not argument.startswith("-")][:1]
+        build_cli(used)(args=list(arguments), prog_name="journeyman")
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else OK
     except BaseError as exc:
@@ -56,8 +40,8 @@ def run_command(arguments: Sequence[str]) -> int:
     return OK
 
 
-def build_cli() -> typer.Typer:
-    """Return the application, with its commands in the order of the help text."""
+def build_cli(used: Collection[str] = COMMANDS.keys()) -> typer.Typer:
+    """Return the application. Only commands that are `used` are imported: the others are lines of the help."""
     app = typer.Typer(
         help="Journeyman, a self-hosted server for durable agents.",
         epilog=EPILOG,
@@ -67,25 +51,20 @@ def build_cli() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_global_options)
-    app.command("init")(init_command.init)
-    app.command("serve", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_serve)
-    for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
-        app.command(name)(command)
-    app.command("agents")(agents.agents)
-    app.command("reload")(reload.reload)
-    app.command("rollback")(reload.rollback)
-    app.command("graph")(graph.graph)
-    app.add_typer(tools.app, name="tools")
-    app.add_typer(threads.app, name="threads")
-    app.add_typer(runs.app, name="runs")
-    app.add_typer(approvals.app, name="approvals")
-    app.add_typer(keys.app, name="keys")
-    app.command("token")(keys.token)
-    app.add_typer(db.app, name="db")
-    app.command("test")(test_command.run_tests)
-    app.command("fake-llm")(fake_llm.fake_llm)
-    app.command("doctor")(doctor_command.doctor)
+    for name, entry in COMMANDS.items():
+        if name not in used:
+            app.command(name, help=entry.help)(_not_loaded)
+        elif isinstance(command := entry.load(), typer.Typer):
+            app.add_typer(command, name=name)
+        elif name == "serve":
+            app.command(name, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(command)
+        else:
+            app.command(name)(command)
     return app
+
+
+def _not_loaded() -> None:
+    """Stand in for a command that is not used."""
 
 
 def _print_version(requested: bool) -> None:
@@ -101,6 +80,6 @@ def _global_options(
 ) -> None: ...
 
 
-def _serve(context: typer.Context) -> None:
+def serve_command(context: typer.Context) -> None:
     """Serve agents over HTTP. `journeyman serve --help` lists the options."""
-    raise typer.Exit(serve.serve_main(context.args))
+    raise typer.Exit(serve_main(context.args))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import msgspec
 import typer
 
+from journeyman.cli.table import table_lines
 from journeyman.errors import BaseError, ConfigurationError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -29,8 +31,16 @@ AgentPath = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Use the built-in offline model in place of the agent's models.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, a beginning that no other run has, or `last`.")
+]
+ThreadId = Annotated[
+    str, typer.Argument(metavar="THREAD", help="The thread's id, a beginning that no other thread has, or `last`.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Print at most this many.")]
+All = Annotated[bool, typer.Option("--all", help="Print all, however many there are.")]
+ALL = 1_000_000  # items of a list, for --all
+Wide = Annotated[bool, typer.Option("--wide", help="Print whole values, also if a line does not fit the terminal.")]
 Principal = Annotated[
     str,
     typer.Option(
@@ -39,13 +49,27 @@ Principal = Annotated[
 ]
 
 
-class CommandOutput:
-    """Where a command writes its result. With `json` it writes JSON only."""
+def limit_of(limit: int, all: bool) -> int:
+    """Return how many items a list may have."""
+    return ALL if all else limit
 
-    def __init__(self, *, json: bool = False, stream: TextIO | None = None) -> None:
+
+class CommandOutput:
+    """Where a command writes its result. With `json` it writes JSON only. With `wide`, tables may be of any width."""
+
+    def __init__(
+        self, *, json: bool = False, wide: bool = False, stream: TextIO | None = None, notes: TextIO | None = None
+    ) -> None:
         self.json = json
         self._stream = stream or sys.stdout
+        self._notes = notes or sys.stderr
+        self._wide = wide or not self._stream.isatty()
         self._colours = self._stream.isatty() and not os.environ.get("NO_COLOR")
+
+    @property
+    def room(self) -> int | None:
+        """How many characters a line may have, so that it fits the terminal. None: any number."""
+        return None if self._wide else shutil.get_terminal_size().columns
 
     def show(self, data: object, text: str) -> None:
         """Write `data` with --json, or `text` without."""
@@ -54,15 +78,29 @@ class CommandOutput:
         else:
             self.line(text)
 
-    def items(self, items: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
-        """Write a list: whole items with --json, else a table of `columns`, or the sentence `empty`."""
+    def items(
+        self, items: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str, *, limit: int | None = None
+    ) -> None:
+        """Write a list: whole items with --json, else a table of `columns`, or the sentence `empty`.
+
+        Of more than `limit` items, only that many are written, and a note that the list was cut. None: all are written.
+        """
+        shown = items if limit is None else items[:limit]
+        cut = len(shown) < len(items)
         if self.json:
-            self.data({"items": items})
-        elif not items:
+            self.data({"items": shown, **({"cut": True} if cut else {})})
+        elif not shown:
             self.line(empty)
         else:
-            for line in table_lines(items, columns):
+            for line in table_lines(shown, columns, self.room):
                 self.line(line)
+        if cut:
+            self.note(f"There are more than these {len(shown)}. Pass --limit N or --all.")
+
+    def note(self, text: str) -> None:
+        """Write a line about the output to stderr, where a program that reads the output does not see it."""
+        self._notes.write(printable(text) + "\n")
+        self._notes.flush()
 
     def data(self, data: object) -> None:
         """Write any plain value as indented JSON."""
@@ -86,28 +124,6 @@ class CommandOutput:
 def printable(text: str) -> str:
     """Replace control characters, so that text of a model or a tool cannot move the cursor or set the title."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8", "replace").decode()
-
-
-def table_lines(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
-    """Return the lines of a table: a heading, then one line for each item, in aligned columns."""
-    rows = [[name.upper().replace("_", " ") for name in columns]]
-    rows += [[cell(item.get(name)) for name in columns] for item in items]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def cell(value: Any) -> str:
-    """Return a value as text on one line. None and empty values become a dash."""
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return ", ".join(value) or "-"
-    return " ".join(value.split()) if isinstance(value, str) else compact_json(value)
-
-
-def compact_json(value: object) -> str:
-    """Return a value as JSON on one line. A value that JSON does not have becomes its repr."""
-    return msgspec.json.encode(value, enc_hook=repr).decode()
 
 
 def print_error(error: BaseError, *, json: bool = False, stream: TextIO | None = None) -> None:

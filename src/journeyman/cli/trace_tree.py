@@ -35,19 +35,27 @@ def entries_from_items(items: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
 def tree_lines(spans: Sequence[Span]) -> Iterator[str]:
     """Yield one line for each span, parents before children. A span whose parent is missing becomes a root."""
     ids = {span.span_id for span in spans}
-    roots = [span for span in spans if span.parent_id not in ids]
+    children: dict[str | None, list[Span]] = {}
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        children.setdefault(span.parent_id if span.parent_id in ids else None, []).append(span)
     start, end = min(span.start for span in spans), max(span.end for span in spans)
-    label_width = max(len(span.name) + 3 * depth for span, depth in _with_depth(roots, spans, 0)) + 2
-    for span, depth in _with_depth(roots, spans, 0):
-        label = f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{span.name}"
+    lines = [(lead + span.name, span) for lead, span in _with_lead(children, None, "")]
+    label_width = max(len(label) for label, _ in lines) + 2
+    for label, span in lines:
         bar = _bar(span, start, max(1, end - start))
         yield f"{label:<{label_width}}{_duration(span):>9}  {bar}  {_attributes(span)}".rstrip()
 
 
-def _with_depth(level: Iterable[Span], spans: Sequence[Span], depth: int) -> Iterator[tuple[Span, int]]:
-    for span in sorted(level, key=lambda span: (span.start, span.end)):
-        yield span, depth
-        yield from _with_depth([child for child in spans if child.parent_id == span.span_id], spans, depth + 1)
+def _with_lead(
+    children: Mapping[str | None, Sequence[Span]], parent: str | None, lead: str
+) -> Iterator[tuple[str, Span]]:
+    """Yield the spans below `parent`, each with the branch that leads to it. Siblings hang on one line."""
+    level = children.get(parent, ())
+    for number, span in enumerate(level):
+        last = number == len(level) - 1
+        branch, below = ("", "") if parent is None else ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield lead + branch, span
+        yield from _with_lead(children, span.span_id, lead + below)
 
 
 def _duration(span: Span) -> str:

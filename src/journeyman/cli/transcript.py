@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from journeyman.cli.client.api_client import Frame
-from journeyman.cli.output import CommandOutput, compact_json, printable
+from journeyman.cli.output import CommandOutput, printable
 from journeyman.cli.reply_ending import ending_note
+from journeyman.cli.table import compact_json
 
 MAX_CHARACTERS = 200  # of a tool's arguments or result
 

@@ -94,6 +94,14 @@ def thread_key_range(principal: str) -> tuple[str, str]:
     return f"{principal}/", f"{principal}0"  # "0" follows "/"
 
 
+def visible_key_range(principal: str, prefix: str = "") -> tuple[str, str]:
+    """Return two keys between which the keys of the principal's threads with this prefix sort, without hidden ones."""
+    if not prefix:
+        return last_hidden_key(principal), thread_key_range(principal)[1]
+    first = ThreadRef(principal, prefix).key
+    return max(first, last_hidden_key(principal)), first + chr(0x10FFFF)
+
+
 def event_key_range(stream: str) -> tuple[str, str]:
     """Return two keys: those of the stream's events sort from the first on and before the second."""
     return f"{stream}#", f"{stream}$"  # "$" follows "#"

@@ -110,6 +110,16 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.size, LEAST_FILE_BYTES)
 
 
+class ToolOutputRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of what one call of a tool printed in its worker process, masked. `at` is µs since the epoch."""
+
+    run: str
+    call: str
+    tool: str
+    at: int
+    text: str
+
+
 class MostRuns(msgspec.Struct, frozen=True):
     """The limit of an owner's queued and running runs, checked when another run is accepted."""
 
@@ -146,6 +156,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: tuple[ApiKeyRow, ...] = ()  # each is added, or replaces the key with its id
     files: tuple[FileRow, ...] = ()  # each is added, unless its principal has a file with the same bytes
     most_file_bytes: int = 0  # that the files of a principal may take
+    outputs: tuple[ToolOutputRow, ...] = ()  # each replaces that of the same call; those of unknown runs are dropped
     epoch: int = 1  # of the runs that this batch starts
     max_queued: int = 16
     most_runs: tuple[MostRuns, ...] = ()
@@ -251,8 +262,12 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The filter of `runs`: every field that is not None must match. Times are µs since the epoch."""
+    """The filter of `runs`: every field that is not None must match. Times are µs since the epoch.
 
+    `id` is the beginning of the run's id.
+    """
+
+    id: str | None = None
     principal: str | None = None
     thread: str | None = None
     status: str | None = None
@@ -392,6 +407,15 @@ class Journal(Protocol):
         """Return a principal's threads by key, ascending. `cursor` is the last key seen."""
         ...
 
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        """Return a principal's threads without hidden ones, those that were updated last first.
+
+        `cursor` is (`updated_at`, `key`) of the last thread seen, `prefix` the beginning of the threads' ids.
+        """
+        ...
+
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         """Return the thread's messages numbered `first_no` to `last_no`, in order. The caller bounds their number."""
         ...
@@ -432,6 +456,10 @@ class Journal(Protocol):
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         """Return all API keys by id, with revoked and expired ones."""
+        ...
+
+    async def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        """Return what the calls of a run printed, in the order in which they ended."""
         ...
 
     async def file(self, id: str) -> FileRow | None:

@@ -12,7 +12,7 @@ from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
-from journeyman.events.streams import event_key_range, thread_stream
+from journeyman.events.streams import event_key_range, thread_stream, visible_key_range
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -32,6 +32,7 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.tables import Run, Thread
@@ -56,6 +57,7 @@ class MemoryTables:
         self.api_keys: dict[str, ApiKeyRow] = {}
         self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> charged tokens and dollars
         self.files: dict[str, FileRow] = {}
+        self.outputs: dict[tuple[str, str], ToolOutputRow] = {}
         self.file_references: set[tuple[str, str]] = set()  # (thread, file)
         self._accepted = 0
 
@@ -178,6 +180,9 @@ class MemoryTables:
             if (row := self.files.get(id)) is not None and row.unused_since is None:
                 self._change_use(id, 0)
 
+    def save_output(self, row: ToolOutputRow) -> None:
+        self.outputs[row.run, row.call] = row
+
     def erase_some(self, thread: str, limit: int) -> bool:
         self._drop_references(thread)
         erased = {run.id for run in self.runs.values() if run.thread == thread}
@@ -185,6 +190,7 @@ class MemoryTables:
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
         self.approvals = {id: row for id, row in self.approvals.items() if row.run not in erased}
+        self.outputs = {key: row for key, row in self.outputs.items() if row.run not in erased}
         self.claims = {key: claim for key, claim in self.claims.items() if not _is_made_by(claim, thread, erased)}
         self.messages.pop(thread, None)
         self.threads.pop(thread, None)
@@ -313,6 +319,14 @@ class MemoryJournal:
         after = sorted((thread for thread in owned if cursor is None or thread.key > cursor), key=lambda row: row.key)
         return [thread.row() for thread in after[:limit]]
 
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        first, end = visible_key_range(principal, prefix)
+        owned = [row for row in self.tables.threads.values() if row.principal == principal and first <= row.key < end]
+        owned.sort(key=lambda row: (row.updated_at, row.key), reverse=True)
+        return [row.row() for row in owned if cursor is None or (row.updated_at, row.key) < cursor][:limit]
+
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         first_no = max(first_no, 1)
         found = self.tables.messages.get(thread, [])[first_no - 1 : max(last_no, 0)]
@@ -323,6 +337,9 @@ class MemoryJournal:
         message = stored_message(entry.event)
         assert message is not None, entry
         return MessageRow(no=no, stream=stream, seq=seq, at=entry.at, message=message)
+
+    async def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        return sorted((row for row in self.tables.outputs.values() if row.run == run), key=lambda row: row.at)
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
         return self.tables.global_context(principal)
@@ -413,7 +430,7 @@ def _failure_row(runs: Sequence[Run]) -> FailureRow:
 
 def _matches(run: Run, where: RunFilter) -> bool:
     wanted = ((getattr(where, name), getattr(run, name)) for name in _EQUAL)
-    if any(value is not None and value != found for value, found in wanted):
+    if any(value is not None and value != found for value, found in wanted) or not run.id.startswith(where.id or ""):
         return False
     since, until = where.since or 0, where.until
     return run.accepted_at >= since and (until is None or run.accepted_at <= until)

@@ -26,6 +26,7 @@ from journeyman.journal.journal import (
     RunStatus,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 
 
@@ -193,6 +194,10 @@ class Tables(Protocol):
 
     def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
         """Replace the context of a principal."""
+        ...
+
+    def save_output(self, row: ToolOutputRow) -> None:
+        """Store or replace what a call of a run printed. The run exists."""
         ...
 
     def file(self, id: str) -> FileRow | None:

@@ -264,6 +264,9 @@ class Transactions:
             self._tables.save_api_key(row)
         for file in batch.files:
             self._save_file(file)
+        for output in batch.outputs:
+            if self._tables.run(output.run) is not None:  # else it was erased meanwhile
+                self._tables.save_output(output)
         return Committed(entries=tuple(entries), external=tuple(external))
 
     def _save_file(self, row: FileRow) -> None:

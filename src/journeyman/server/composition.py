@@ -36,6 +36,7 @@ from journeyman.runtime.engine.script_turns import ScriptTurns
 from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
 from journeyman.server.facts import FactHub
@@ -143,7 +144,7 @@ def join(
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
     workers = workers or WorkerPool()
     http = HttpClient(services, transport_of, clock)
-    executor = executor_of(settings, registry, workers, clock, ids, cache, http)
+    executor = executor_of(settings, registry, workers, clock, ids, cache, http, ToolOutputs(journal, codec, clock))
     prices = read_prices(settings.prices_path)
     turns = ScriptTurns(journal, models.next_turn) if isinstance(models, Models) else None
     runtime = build_runtime(

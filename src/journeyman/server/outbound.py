@@ -20,6 +20,7 @@ from journeyman.llm.gateway.gateways import Gateways
 from journeyman.llm.gateway.reply_bytes import ReplyBytes
 from journeyman.llm.routing import Models, TurnedModel
 from journeyman.runtime.recorded_model import recorded_replies
+from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.executor import Executor
@@ -38,10 +39,11 @@ def executor_of(
     ids: Ids,
     cache: ToolCache | None,
     http: HttpClient,
+    outputs: ToolOutputs,
 ) -> Executor:
     """Return the executor of tools."""
     bounds = settings.timeout_seconds, settings.max_retries
-    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
+    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http, outputs.keep)
 
 
 def transport_of(public_only: bool) -> Transport:

@@ -27,7 +27,7 @@ from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.rate_limits import ToolRateLimits
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import CUT_NOTE, formatted_result, plain_text
-from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, OnPrinted, ToolOutcome, ToolSpec, ignore_printed
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.tool_file import NOTES_CUT, TextWithFiles, kept_files
 from journeyman.tools.tool_host import HttpSender, RunToolHost
@@ -48,7 +48,8 @@ class ToolTimeoutError(ToolExecutionError):
 class Executor:
     """Executes calls whose arguments have been checked and which have been approved.
 
-    `timeout_seconds` and `max_retries` are the defaults for tools that do not set their own.
+    `timeout_seconds` and `max_retries` are the defaults for tools that do not set their own. `on_printed` is called
+    with what a call prints in its worker process.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Executor:
         max_retries: int = 3,
         cache: ToolCache | None = None,
         http: HttpSender | None = None,
+        on_printed: OnPrinted = ignore_printed,
     ) -> None:
         self._registry = registry
         self._workers = workers
@@ -72,6 +74,7 @@ class Executor:
         self._max_retries = max_retries
         self._cache = cache
         self._http = http
+        self._on_printed = on_printed
         self._rates = ToolRateLimits(clock)
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
@@ -122,7 +125,7 @@ class Executor:
             return formatted_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.borrow(tool.target, call.request.spec, tool.files) as worker:
+        async with self._workers.borrow(tool.target, call.request.spec, tool.files, self._on_printed) as worker:
             # Formatted, checked and cut by the worker, but a worker is not trusted.
             result, longest = await self._run(worker, call), call.request.spec.policy.output_cap + CUT_NOTE
             if isinstance(result, TextWithFiles):

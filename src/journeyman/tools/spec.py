@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -224,6 +225,13 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     question: Question | None = None
     files: tuple[ToolFile, ...] = ()  # of the result, as the tool returned them
     parts: tuple[ImagePart | FilePart, ...] = ()  # the same files, once they are stored
+
+
+OnPrinted = Callable[[CallRequest, str], None]  # takes what the code of a call printed in its worker process
+
+
+def ignore_printed(request: CallRequest, text: str) -> None:
+    """Do nothing with what a call printed."""
 
 
 class Invoker(Protocol):

@@ -35,3 +35,11 @@ def test_a_cursor_belongs_to_its_list() -> None:
         cursor.text_place("runs", cursor.encode_cursor("threads", "a"))
     assert cursor.number_place("runs", cursor.encode_cursor("runs", 7)) == 7
     assert cursor.number_place("runs", None) is None
+
+
+def test_a_place_in_time_comes_back() -> None:
+    assert cursor.timed_place("newest", cursor.encode_cursor("newest", "17:ann/a:b")) == (17, "ann/a:b")
+    assert cursor.timed_place("newest", None) is None
+    for place in ("17", "x:ann/a", "17:", "9" * 19 + ":a"):
+        with pytest.raises(RequestError):
+            cursor.timed_place("newest", cursor.encode_cursor("newest", place))

@@ -23,7 +23,8 @@ def test_the_page_names_every_command() -> None:
     named = {" ".join(found.split()) for found in re.findall(r"`journeyman ((?:[a-z-]+ ?)+)", PAGE)}
     there = commands(typer.main.get_command(build_cli()))
     assert there - named == set()
-    assert named - there <= {"threads", "approvals"}
+    shells = {f"completion {shell}" for shell in ("bash", "zsh", "fish")}
+    assert named - there <= {"threads", "approvals", "runs", "tools", "keys", *shells}
 
 
 def test_every_command_says_what_it_does() -> None:

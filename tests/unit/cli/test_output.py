@@ -5,20 +5,11 @@ import json
 
 import pytest
 
-from journeyman.cli.output import CommandOutput, print_error, printable, table_lines
+from journeyman.cli.output import CommandOutput, print_error, printable
 from journeyman.errors import (
     ConfigurationError,
     Problem,
 )
-
-
-def test_a_table_is_aligned_and_shows_every_kind_of_value() -> None:
-    items = [{"name": "a", "tools": ["x", "y"], "note": None}, {"name": "longer", "tools": [], "note": "two\nlines"}]
-    assert table_lines(items, ("name", "tools", "note")) == [
-        "NAME    TOOLS  NOTE",
-        "a       x, y   -",
-        "longer  -      two lines",
-    ]
 
 
 def test_json_is_one_value() -> None:
@@ -31,6 +22,29 @@ def test_an_empty_list_is_a_sentence() -> None:
     stream = io.StringIO()
     CommandOutput(stream=stream).items([], ("name",), "Nothing.")
     assert stream.getvalue() == "Nothing.\n"
+
+
+def test_a_list_that_was_cut_says_so() -> None:
+    items = [{"name": name} for name in "abc"]
+    for json_wanted, end in ((False, "NAME\na\nb\n"), (True, '"cut": true\n}\n')):
+        stream, notes = io.StringIO(), io.StringIO()
+        CommandOutput(json=json_wanted, stream=stream, notes=notes).items(items, ("name",), "none", limit=2)
+        assert stream.getvalue().endswith(end)
+        assert notes.getvalue() == "There are more than these 2. Pass --limit N or --all.\n"
+    notes = io.StringIO()
+    CommandOutput(stream=io.StringIO(), notes=notes).items(items, ("name",), "none", limit=3)
+    assert notes.getvalue() == ""
+
+
+def test_a_table_fits_the_terminal_unless_it_is_to_be_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    for wide, longest in ((False, 20), (True, 100)):
+        stream = Terminal()
+        CommandOutput(stream=stream, wide=wide).items([{"name": "x" * 100}], ("name",), "none")
+        assert max(map(len, stream.getvalue().splitlines())) == longest
+    stream = io.StringIO()
+    CommandOutput(stream=stream).items([{"name": "x" * 100}], ("name",), "none")
+    assert "x" * 100 in stream.getvalue(), "a program reads it"
 
 
 def test_foreign_text_cannot_control_the_terminal() -> None:

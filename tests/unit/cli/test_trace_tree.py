@@ -7,7 +7,7 @@ from journeyman.events.codec import wire
 from journeyman.events.events import (
     RunFinished,
 )
-from journeyman.telemetry.tracing.spans import spans_of_run
+from journeyman.telemetry.tracing.spans import Span, spans_of_run
 from tests.unit.telemetry.tracing.test_spans import ACCEPTED, FIRST, entries
 
 
@@ -19,9 +19,9 @@ def test_a_tree_of_lines() -> None:
     lines = list(tree_lines(found))
     assert [line.split("  ")[0] for line in lines] == [
         "invoke_agent support",
-        "└─ chat gpt-5",
-        "└─ chat gpt-5",
-        "└─ approval refund",
+        "├─ chat gpt-5",
+        "├─ chat gpt-5",
+        "├─ approval refund",
         "└─ execute_tool refund",
     ]
     assert "12.00 s" in lines[0]
@@ -30,3 +30,14 @@ def test_a_tree_of_lines() -> None:
     assert lines[4].endswith("attempts 2, error tool_failed")
     bars = [line.split("  ")[-2].strip() for line in lines]
     assert len({len(bar) for bar in bars}) == 1
+
+
+def test_siblings_hang_on_one_line() -> None:
+    def span(id: str, parent: str | None, start: int) -> Span:
+        return Span(
+            trace_id="t", span_id=id, parent_id=parent, name=id, kind="internal", start=start, end=9, attributes={}
+        )
+
+    spans = [span("root", None, 0), span("a", "root", 1), span("a1", "a", 2), span("b", "root", 3), span("b1", "b", 4)]
+    drawn = [line[:8].rstrip() for line in tree_lines(spans)]
+    assert drawn == ["root", "├─ a", "│  └─ a1", "└─ b", "   └─ b1"]

@@ -13,7 +13,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
+from journeyman.api.parameters import Cursor, IdPrefix, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.requests import answer_of, fork_of, key_of, request_origin
 from journeyman.api.responses import (
     json_response,
@@ -33,8 +33,10 @@ from journeyman.api.schemas.runs import (
     RunAnswer,
     RunSummary,
     StateAnswer,
+    ToolOutputAnswer,
 )
 from journeyman.api.security.request_context import context_of, request_principal
+from journeyman.events.codec import rfc3339
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
 from journeyman.runtime.use_cases.requests import RetryRun
@@ -50,6 +52,7 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
     _add_list(router, dependencies)
     _add_single(router, dependencies)
+    _add_tool_output(router, dependencies)
     _add_changes(router, dependencies)
     _add_fork(router, dependencies)
     _add_retry(router, dependencies)
@@ -62,6 +65,7 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def list_runs(
         request: Request,
+        id: IdPrefix = None,
         status: Status = None,
         agent: Text = None,
         thread: Text = None,
@@ -78,6 +82,7 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     ) -> Response:
         principal = request_principal(request)
         where = RunFilter(
+            id=id,
             status=status,
             agent=agent,
             thread=None if thread is None else ThreadRef(principal, thread).key,
@@ -92,9 +97,11 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
         )
         rows = await dependencies.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
+        digests = await dependencies.runs.digests(shown)
+        items = [run_summary(row, digests[row.id]) for row in shown]
         if following is None and rows.stopped_at is not None:
-            return partial_page([run_summary(row) for row in shown], cursors.encode_cursor("runs", rows.stopped_at))
-        return page([run_summary(row) for row in shown], following)
+            return partial_page(items, cursors.encode_cursor("runs", rows.stopped_at))
+        return page(items, following)
 
 
 def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
@@ -112,6 +119,19 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
         return json_response(state_answer(await dependencies.runs.state(request_principal(request), run_id, at)))
+
+
+def _add_tool_output(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.get(
+        "/runs/{run_id}/tool_output",
+        operation_id="list_tool_output",
+        summary="What the run's tools printed in worker processes",
+        responses=lists(ToolOutputAnswer),
+    )
+    async def list_tool_output(request: Request, run_id: RunPath) -> Response:
+        rows = await dependencies.runs.tool_outputs(request_principal(request), run_id)
+        answers = [ToolOutputAnswer(call=row.call, tool=row.tool, at=rfc3339(row.at), text=row.text) for row in rows]
+        return page(answers, None)
 
 
 def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:

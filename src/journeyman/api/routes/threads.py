@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
@@ -11,7 +13,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, merge_patch_of, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, problems, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, PageSize, ThreadPath
+from journeyman.api.parameters import After, Cursor, IdPrefix, PageSize, ThreadPath
 from journeyman.api.requests import key_of, user_message
 from journeyman.api.responses import json_response, page, run_summary
 from journeyman.api.schemas.runs import (
@@ -26,6 +28,11 @@ from journeyman.api.security.request_context import context_of, request_principa
 from journeyman.events.codec import rfc3339
 from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow
+
+Order = Annotated[
+    Literal["id", "newest"],
+    Query(description="By id, or the thread that was updated last first, as also with a beginning of the `id`"),
+]
 
 
 def thread_routes(dependencies: ApiDependencies) -> APIRouter:
@@ -58,10 +65,17 @@ def _add_collection(router: APIRouter, dependencies: ApiDependencies) -> None:
         return json_response(thread_answer(row), 201)
 
     @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
-    async def list_threads(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
-        place = cursors.text_place("threads", cursor)
-        rows = await dependencies.threads.list(request_principal(request), place, limit + 1)
-        shown, following = cut(rows, limit, "threads", lambda row: row.key)
+    async def list_threads(
+        request: Request, order: Order = "id", id: IdPrefix = None, cursor: Cursor = None, limit: PageSize = 50
+    ) -> Response:
+        principal = request_principal(request)
+        if order == "newest" or id:
+            place = cursors.timed_place("newest", cursor)
+            rows = await dependencies.threads.newest(principal, place, limit + 1, id or "")
+            shown, following = cut(rows, limit, "newest", lambda row: f"{row.updated_at}:{row.key}")
+        else:
+            rows = await dependencies.threads.list(principal, cursors.text_place("threads", cursor), limit + 1)
+            shown, following = cut(rows, limit, "threads", lambda row: row.key)
         return page([thread_answer(row) for row in shown], following)
 
 
@@ -98,7 +112,8 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
         where = RunFilter(thread=ThreadRef(principal, thread_id).key)
         rows = await dependencies.runs.list(principal, where, place, limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
-        return page([run_summary(row) for row in shown], following)
+        digests = await dependencies.runs.digests(shown)
+        return page([run_summary(row, digests[row.id]) for row in shown], following)
 
 
 def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
@@ -109,9 +124,9 @@ def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         responses=lists(MessageAnswer),
     )
     async def list_messages(
-        request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
+        request: Request, thread_id: ThreadPath, after: After = None, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
-        place = cursors.number_place("messages", cursor) or 0
+        place = cursors.number_place("messages", cursor) or after or 0
         rows = await dependencies.threads.messages(request_principal(request), thread_id, place, limit + 1)
         shown, following = cut(rows, limit, "messages", lambda row: row.no)
         return page([message_answer(row) for row in shown], following)

@@ -224,7 +224,8 @@ class ExecuteToolAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RunSummary(Struct, frozen=True, kw_only=True):
     """A run in a list. `parent` is the run that started it and waits for it.
 
-    `waiting_reason` says what the run waits for if the server lacks it.
+    `waiting_reason` says what the run waits for if the server lacks it. `question` is the beginning of the user's
+    message, or the tool of a direct call. `usage` is null in a list whose runs have too many events to add it up.
     """
 
     run_id: str
@@ -242,6 +243,8 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     request_id: str | None
     trace_id: str | None
     waiting_reason: str | None = None
+    question: str = ""
+    usage: UsageAnswer | None = None
 
 
 class RunAnswer(RunSummary, frozen=True, kw_only=True):
@@ -261,6 +264,15 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     forked_at: int | None = None
     retried_from: str | None = None
     finish_reason: str | None = None
+
+
+class ToolOutputAnswer(Struct, frozen=True, kw_only=True):
+    """The last 4 KB that a tool call printed in its worker process, with secrets masked."""
+
+    call: str
+    tool: str
+    at: str
+    text: str
 
 
 class ErrorGroup(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/runs/{run_id}"): "read",
     ("GET", "/runs/{run_id}/state"): "read",
     ("GET", "/runs/{run_id}/events"): "read",
+    ("GET", "/runs/{run_id}/tool_output"): "admin",
     ("POST", "/runs/{run_id}/cancel"): "run",
     ("POST", "/runs/cancel"): "admin",
     ("POST", "/runs/{run_id}/resume"): "approve",

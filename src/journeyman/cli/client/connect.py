@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
@@ -14,7 +15,9 @@ from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import owner_of
-from journeyman.settings import Settings, is_loopback
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 PROBE_SECONDS = 2.0
 
@@ -53,6 +56,8 @@ def owner_url(database: Path | None) -> str | None:
     The owner writes its address to the lock file. An address that is not loopback is not trusted, and one that does
     not answer is left over from a server that was killed.
     """
+    from journeyman.settings import is_loopback  # its module takes 0.1 s, which a help text need not wait for
+
     url = owner_of(database)[1] if database is not None else ""
     return url if is_loopback(urlsplit(url).hostname or "") and is_answering(url) else None
 
@@ -79,12 +84,15 @@ def _client_in_process(settings: Settings, offline: bool) -> ApiClient:
 def configure_quiet_logs(settings: Settings) -> Callable[[tuple[str, ...]], None]:
     """Log warnings and errors only, unless LOG_LEVEL is set, so that a command's output is its result.
 
+    How its runs end is not logged then: the command prints it.
+
     Returns a function that takes all secrets to mask, to be called once more of them are known.
     """
     from journeyman.telemetry.logs import setup as logs
 
-    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
-    mask = partial(logs.configure, level, settings.log_format)
+    chosen = "log_level" in settings.model_fields_set
+    level = settings.log_level if chosen else "WARNING"
+    mask = partial(logs.configure, level, settings.log_format, ended_runs=chosen)
     mask(settings.secrets())
     return mask
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
 from journeyman.auth.principal import LOCAL_NAME
+from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import journal_file, running_server
-from journeyman.cli.client.http_client import HttpApiClient
-from journeyman.errors import NotFoundError
+from journeyman.cli.client.server_lists import server_items
+from journeyman.errors import ForbiddenError, NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
+from journeyman.events.events import RunFailed
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import Message
 from journeyman.events.redaction import redacted_arguments, redacted_draft, redacted_message
 from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import (
     ApprovalRow,
+    FailureRow,
     Journal,
     MessageRow,
     RunFilter,
@@ -29,20 +33,28 @@ from journeyman.journal.journal import (
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
-from journeyman.settings import Settings
+from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 
 if TYPE_CHECKING:
     from journeyman.agent_tests.recording import Recording
+    from journeyman.settings import Settings
 
 T = TypeVar("T")
 Item = dict[str, Any]
 FILE_PAGE_SIZE = 500
-SERVER_PAGE_SIZE = 100
+SERVER_PAGE = 200  # the largest page of a server
+MAX_ERROR_GROUPS = 200  # of one page, which has no next one
+MAX_OPEN_APPROVALS = 10_000  # that are looked through
 MAX_RECORDED_EVENTS = 100_000  # of one run, read from a server
 
 
 class Queries(Protocol):
-    """Read access to runs, threads and approvals. Items have the shapes of the HTTP API."""
+    """Read access to runs, threads and approvals. Items have the shapes of the HTTP API.
+
+    `own` is the filter of `runs` that leaves only the caller's.
+    """
+
+    own: Mapping[str, str]
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
         """Return the newest runs. `where`: the filters of `GET /runs` by name."""
@@ -60,6 +72,10 @@ class Queries(Protocol):
         """Return the run's state after event `at`. Raises NotFoundError if there is no such run or event."""
         ...
 
+    def tool_output(self, run_id: str) -> list[Item]:
+        """Return what the run's tools printed in worker processes: nothing if the key may not read it."""
+        ...
+
     def recording(self, run_id: str) -> Recording:
         """Return the run's events with the history that it began with.
 
@@ -67,16 +83,24 @@ class Queries(Protocol):
         """
         ...
 
-    def threads(self, limit: int) -> list[Item]:
-        """Return the threads that were used last."""
+    def threads(self, limit: int, prefix: str = "") -> list[Item]:
+        """Return the threads whose ids begin with `prefix`, those that were used last first, without hidden ones."""
+        ...
+
+    def thread(self, thread_id: str) -> Item:
+        """Return one thread. Raises NotFoundError."""
         ...
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
-        """Return the thread's messages, oldest first. Raises NotFoundError."""
+        """Return the thread's last messages, oldest first. Raises NotFoundError."""
         ...
 
     def approvals(self, limit: int) -> list[Item]:
         """Return the open approvals."""
+        ...
+
+    def errors(self, limit: int) -> list[Item]:
+        """Return failed runs in groups by agent and error code, the latest failure first."""
         ...
 
 
@@ -90,24 +114,32 @@ def queries(settings: Settings, url: str | None, principal: str = LOCAL_NAME) ->
 
 
 class ServerQueries:
-    """Queries that a server answers over HTTP."""
+    """Queries that a server answers over HTTP, or an application in this process."""
 
-    def __init__(self, client: HttpApiClient) -> None:
+    own: Mapping[str, str] = MappingProxyType({})  # a server shows nothing else
+
+    def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
-        return self._items("/runs", limit, **where)
+        return server_items(self._client, "/runs", limit, **where)
 
     def run(self, run_id: str) -> Item:
         run: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}")
         return run
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]:
-        return self._items(f"/runs/{quote(run_id, safe='')}/events", limit, after=str(after))
+        return server_items(self._client, f"/runs/{quote(run_id, safe='')}/events", limit, after=str(after))
 
     def state(self, run_id: str, at: int) -> Item:
         state: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
         return state
+
+    def tool_output(self, run_id: str) -> list[Item]:
+        try:
+            return server_items(self._client, f"/runs/{quote(run_id, safe='')}/tool_output", FILE_PAGE_SIZE)
+        except (ForbiddenError, NotFoundError):  # without the scope `admin`, or of a server before this release
+            return []
 
     def recording(self, run_id: str) -> Recording:
         from journeyman.agent_tests.recording import recording_of  # 0.4 s, needed by few commands
@@ -118,37 +150,33 @@ class ServerQueries:
             return recorded
         thread = quote(ThreadRef.parse(recorded.accepted.thread).id, safe="")
         count = started.last_no - started.first_no + 1
-        items = self._items(f"/threads/{thread}/messages", count, after=str(started.first_no - 1))
+        items = server_items(self._client, f"/threads/{thread}/messages", count, after=str(started.first_no - 1))
         history = tuple(msgspec.convert(item["message"], Message) for item in items)
         return msgspec.structs.replace(recorded, history=history)
 
-    def threads(self, limit: int) -> list[Item]:
-        return self._items("/threads", limit)
+    def threads(self, limit: int, prefix: str = "") -> list[Item]:
+        return server_items(self._client, "/threads", limit, order="newest", **({"id": prefix} if prefix else {}))
+
+    def thread(self, thread_id: str) -> Item:
+        thread: Item = self._client.call("GET", f"/threads/{quote(thread_id, safe='')}")
+        return thread
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
-        return self._items(f"/threads/{quote(thread_id, safe='')}/messages", limit)
+        earlier = max(0, self.thread(thread_id)["messages"] - limit)
+        return server_items(self._client, f"/threads/{quote(thread_id, safe='')}/messages", limit, after=str(earlier))
 
     def approvals(self, limit: int) -> list[Item]:
-        return self._items("/approvals", limit)
+        return server_items(self._client, "/approvals", limit)
 
-    def _items(self, path: str, limit: int, **query: str) -> list[Item]:
-        """Return up to `limit` items of a list, read page by page."""
-        found: list[Item] = []
-        while len(found) < limit:
-            size = min(limit - len(found), SERVER_PAGE_SIZE)
-            page = self._client.call("GET", f"{path}?{urlencode({**query, 'limit': size})}")
-            found += page["items"]
-            cursor = page.get("next_cursor")
-            if cursor is None or not (page["items"] or page.get("partial")):
-                break
-            query = {name: value for name, value in query.items() if name != "after"} | {"cursor": str(cursor)}
-        return found
+    def errors(self, limit: int) -> list[Item]:
+        return server_items(self._client, "/errors", min(limit, MAX_ERROR_GROUPS))
 
 
 class JournalFileQueries:
     """Queries over the journal file, opened read-only, so that a running server keeps owning it."""
 
     def __init__(self, settings: Settings, principal: str) -> None:
+        self.own: Mapping[str, str] = {"principal": principal}
         self._path = journal_file(settings)
         self._principal = principal
 
@@ -158,10 +186,23 @@ class JournalFileQueries:
             filters["thread"] = ThreadRef(self._principal, filters["thread"]).key
         for name in filters.keys() & {"since", "until"}:
             filters[name] = microseconds(filters[name])
-        return [_run(row) for row in self._read(lambda journal: _runs(journal, RunFilter(**filters), limit))]
+
+        async def read(journal: Journal) -> list[Item]:
+            rows, found = await _runs(journal, RunFilter(**filters), limit), []
+            for first in range(0, len(rows), SERVER_PAGE):
+                page = rows[first : first + SERVER_PAGE]
+                digests = await read_digests(journal, page)
+                found += [_run(row, digests[row.id]) for row in page]
+            return found
+
+        return self._read(read)
 
     def run(self, run_id: str) -> Item:
-        return _run(self._read(lambda journal: _run_row(journal, run_id)))
+        async def read(journal: Journal) -> Item:
+            row = await _run_row(journal, run_id)
+            return _run(row, (await read_digests(journal, [row]))[row.id])
+
+        return self._read(read)
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[Entry]:
@@ -190,27 +231,38 @@ class JournalFileQueries:
         item: Item = msgspec.to_builtins(state_answer(self._read(read)))
         return item
 
+    def tool_output(self, run_id: str) -> list[Item]:
+        rows = self._read(lambda journal: journal.tool_outputs(run_id))
+        return [{"call": row.call, "tool": row.tool, "at": rfc3339(row.at), "text": row.text} for row in rows]
+
     def recording(self, run_id: str) -> Recording:
         from journeyman.agent_tests.recording import read_recording  # 0.4 s, needed by few commands
 
         return self._read(lambda journal: read_recording(journal, run_id))
 
-    def threads(self, limit: int) -> list[Item]:
-        rows = self._read(lambda journal: journal.threads(self._principal, None, limit))
+    def threads(self, limit: int, prefix: str = "") -> list[Item]:
+        rows = self._read(lambda journal: journal.newest_threads(self._principal, None, limit, prefix))
         return [_thread(row) for row in rows]
+
+    def thread(self, thread_id: str) -> Item:
+        return _thread(self._read(lambda journal: _thread_row(journal, ThreadRef(self._principal, thread_id))))
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[MessageRow]:
-            row = await journal.thread(key := ThreadRef(self._principal, thread_id).key)
-            if row is None:
-                raise NotFoundError(f"There is no thread {thread_id!r}. `journeyman threads` lists the threads.")
-            return list(await journal.messages(key, max(1, row.next_no - limit), row.next_no - 1))
+            row = await _thread_row(journal, ThreadRef(self._principal, thread_id))
+            return list(await journal.messages(row.key, max(1, row.next_no - limit), row.next_no - 1))
 
         return [_message(row) for row in self._read(read)]
 
     def approvals(self, limit: int) -> list[Item]:
         rows = self._read(lambda journal: journal.approvals(None, None, limit))
         return [_approval(row) for row in rows]
+
+    def errors(self, limit: int) -> list[Item]:
+        async def read(journal: Journal) -> list[Item]:
+            return [await _error(journal, row) for row in await journal.failures(None, limit)]
+
+        return self._read(read)
 
     def _read(self, work: Callable[[Journal], Awaitable[T]]) -> T:
         async def with_journal() -> T:
@@ -241,6 +293,28 @@ async def _run_row(journal: Journal, run_id: str) -> RunRow:
     return row
 
 
+async def _thread_row(journal: Journal, thread: ThreadRef) -> ThreadRow:
+    row = await journal.thread(thread.key)
+    if row is None:
+        raise NotFoundError(f"There is no thread {thread.id!r}. `journeyman threads` lists the threads.")
+    return row
+
+
+async def _error(journal: Journal, row: FailureRow) -> Item:
+    last = await journal.read(row.latest_run, row.last_seq - 1, 1)
+    event = last[0].event if last else None
+    return {
+        "code": row.code,
+        "agent": row.agent,
+        "message": event.error.message if isinstance(event, RunFailed) else "",
+        "count": row.count,
+        "first_at": rfc3339(row.first_at),
+        "last_at": rfc3339(row.last_at),
+        "latest_run": row.latest_run,
+        "error_id": row.error_id,
+    }
+
+
 # --- Rows in the shapes of the HTTP API
 
 
@@ -248,7 +322,7 @@ def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def _run(row: RunRow) -> Item:
+def _run(row: RunRow, digest: RunDigest) -> Item:
     item: Item = msgspec.to_builtins(row)
     for name in ("principal", "epoch", "accepted_no"):
         del item[name]
@@ -256,7 +330,8 @@ def _run(row: RunRow) -> Item:
         item[name] = _time(item[name])
     lacks = item.pop("lacks")
     item["waiting_reason"] = None if lacks is None else sentence_of(lack_of_row(lacks))
-    return {"run_id": item.pop("id"), "thread_id": ThreadRef.parse(item.pop("thread")).id, **item}
+    shown: Item = msgspec.to_builtins(digest)
+    return {"run_id": item.pop("id"), "thread_id": ThreadRef.parse(item.pop("thread")).id, **item, **shown}
 
 
 def _event(entry: Entry) -> Item:

@@ -27,3 +27,9 @@ async def cancel_in_journal(settings: Settings, where: Mapping[str, Any], run_id
         for each in cancelled:
             await runtime.runs.wait(each, END_SECONDS)
         return cancelled
+
+
+async def erase_in_journal(settings: Settings, thread_id: str) -> None:
+    """Erase a thread of `local`. Raises NotFoundError."""
+    async with runtime_without_agents(settings) as runtime:
+        await runtime.threads.erase(LOCAL_NAME, thread_id)

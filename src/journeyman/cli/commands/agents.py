@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journeyman.cli.client.connect import running_server
+from journeyman.cli.client.server_lists import server_items
 from journeyman.cli.commands.check import load_application
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
-from journeyman.settings import Settings
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 
-def agents(path: AgentPath = None, offline: Offline = False, url: Url = None, json: Json = False) -> None:
+def agents(
+    path: AgentPath = None,
+    offline: Offline = False,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
     """List the agents of the running server, or without a server those of the agent files."""
-    settings = Settings.read()
+    settings = read_settings()
     server = running_server(settings, url) if url or path is None else None
-    items = server.call("GET", "/agents")["items"] if server else _from_files(settings, path, offline)
+    most = limit_of(limit, all)
+    items = server_items(server, "/agents", most + 1) if server else _from_files(settings, path, offline)
     rows = items if json else [{**item, "model": item["model"]["name"]} for item in items]
-    CommandOutput(json=json).items(
-        rows, ("name", "type", "model", "tools", "version", "description"), "There are no agents."
-    )
+    columns = ("name", "type", "model", "tools", "version", "description")
+    CommandOutput(json=json, wide=wide).items(rows, columns, "There are no agents.", limit=most)
 
 
 def _from_files(settings: Settings, path: Path | None, offline: bool) -> list[dict[str, Any]]:

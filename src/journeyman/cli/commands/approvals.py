@@ -9,35 +9,47 @@ import typer
 
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
+from journeyman.cli.client.identifiers import find_approval
 from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.run import again_with, exit_code_of, print_run
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Limit, Offline, Url
-from journeyman.errors import NotFoundError, ValidationError
-from journeyman.settings import Settings
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
+from journeyman.errors import ValidationError
 
 app = typer.Typer(help="List what waits for a human, and answer it.", invoke_without_command=True)
-MAX_OPEN = 10_000
 DECISIONS = ("approve", "deny", "retry", "done", "fail")
 
 
 @app.callback()
-def approvals(context: typer.Context, limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+def approvals(
+    context: typer.Context,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
     """List what waits for a human, or answer it with `approvals answer`."""
     if context.invoked_subcommand is None:
-        list_approvals(limit, url, json)
+        list_approvals(limit, all, wide, url, json)
 
 
 @app.command("list")
-def list_approvals(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+def list_approvals(
+    limit: Limit = 50, all: All = False, wide: Wide = False, url: Url = None, json: Json = False
+) -> None:
     """List open approvals."""
-    items = queries(Settings.read(), url).approvals(limit)
+    most = limit_of(limit, all)
+    items = queries(read_settings(), url).approvals(most + 1)
     columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
-    CommandOutput(json=json).items(items, columns, "Nothing waits for a human.")
+    CommandOutput(json=json, wide=wide).items(items, columns, "Nothing waits for a human.", limit=most)
 
 
 @app.command("answer")
 def answer(
-    approval: Annotated[str, typer.Argument(metavar="ID", help="The approval's id, as `approvals list` shows it.")],
+    approval: Annotated[
+        str, typer.Argument(metavar="ID", help="The approval's id, a beginning that no other has, or `last`.")
+    ],
     decision: Annotated[str, typer.Argument(metavar="DECISION", help=" | ".join(DECISIONS))],
     arguments: Annotated[
         str | None,
@@ -59,13 +71,14 @@ def answer(
     """
     if decision not in DECISIONS:
         raise ValidationError(f"{decision!r} is not a decision. Use one of: {', '.join(DECISIONS)}.")
-    body: dict[str, Any] = {"approval": approval, "decision": decision}
+    body: dict[str, Any] = {"decision": decision}
     if arguments is not None:
         body["arguments"] = parse_json_object(arguments, "--arguments")
     if result is not None:
         body["result"] = result
-    settings = Settings.read(agent_path=path)
-    run_id = _find_run(settings, url, approval)
+    settings = read_settings(agent_path=path)
+    found = find_approval(queries(settings, url), approval)
+    run_id, body["approval"] = found["run_id"], found["approval"]
     with connect(settings, url, offline=offline) as client:
         client.call("POST", f"/runs/{run_id}/resume", {"answers": [body]})
         run = client.call("GET", f"/runs/{run_id}")
@@ -81,13 +94,6 @@ def _is_active(run: dict[str, Any]) -> bool:
     """Return whether the run is running, or will be soon because its last open approval was answered."""
     answered = run["status"] == "paused" and not run["approvals"] and not run.get("waiting_reason")
     return answered or run["status"] in ("queued", "running")
-
-
-def _find_run(settings: Settings, url: str | None, approval: str) -> str:
-    for item in queries(settings, url).approvals(MAX_OPEN):
-        if item["approval"] == approval:
-            return str(item["run_id"])
-    raise NotFoundError(f"There is no open approval {approval!r}. `journeyman approvals` lists the open ones.")
 
 
 def parse_json_object(text: str, option: str) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import msgspec
 import typer
 
 from journeyman.cli.exit_codes import CONFIGURATION, OK
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.settings import Settings
 
 if TYPE_CHECKING:
     from journeyman.server import Application
+    from journeyman.settings import Settings
 
 
 def check(
@@ -26,7 +27,7 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only problems.")] = False,
 ) -> None:
     """Check settings, agents and tools as `serve` does, and print every problem with its place and a remedy."""
-    output, settings = CommandOutput(json=json), Settings.read()
+    output, settings = CommandOutput(json=json), read_settings()
     try:
         application = load_application(settings, path, offline=offline)
     except ConfigurationError as exc:

@@ -8,11 +8,13 @@ from urllib.parse import quote
 import typer
 
 from journeyman.cli.client.connect import connect
+from journeyman.cli.client.identifiers import find_run
+from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.run import again_with, exit_code_of, print_run, wait_for_end
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, RunId, Url
 from journeyman.errors import ValidationError
-from journeyman.settings import Settings
 
 
 def fork(
@@ -44,7 +46,8 @@ def fork(
         edits["context"] = parse_json_object(context, "--context")
     edits |= {name: value for name, value in (("prompt", prompt), ("version", version)) if value is not None}
     output = CommandOutput(json=json)
-    with connect(Settings.read(agent_path=path), url, offline=offline) as client:
+    with connect(read_settings(agent_path=path), url, offline=offline) as client:
+        run_id = find_run(ServerQueries(client), run_id)
         forked = client.call("POST", f"/runs/{quote(run_id, safe='')}/fork", {"at": at, "edits": edits})
         if not json:
             output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
@@ -60,7 +63,8 @@ def retry(run_id: RunId, path: AgentPath = None, offline: Offline = False, url: 
     effects of the tool. If a later run has started on the thread, use `runs fork`.
     """
     output = CommandOutput(json=json)
-    with connect(Settings.read(agent_path=path), url, offline=offline) as client:
+    with connect(read_settings(agent_path=path), url, offline=offline) as client:
+        run_id = find_run(ServerQueries(client), run_id)
         retried = client.call("POST", f"/runs/{quote(run_id, safe='')}/retry")
         if not json:
             output.line(f"Started run {retried['run_id']} on thread {retried['thread_id']}.")

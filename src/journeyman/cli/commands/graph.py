@@ -15,8 +15,9 @@ from journeyman.cli.client.connect import configure_quiet_logs
 from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.check import load_application
 from journeyman.cli.exit_codes import FAILED, OK
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, compact_json
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline
 from journeyman.cli.reply_ending import ending_note
+from journeyman.cli.table import compact_json
 from journeyman.errors import NotFoundError
 from journeyman.settings import Settings
 

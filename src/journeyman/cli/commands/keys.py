@@ -17,8 +17,9 @@ from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
 from journeyman.cli.client.connect import journal_file, running_server
-from journeyman.cli.client.http_client import HttpApiClient
-from journeyman.cli.output import CommandOutput, Json, Url
+from journeyman.cli.client.identifiers import only_id
+from journeyman.cli.client.server_lists import server_items
+from journeyman.cli.output import ALL, All, CommandOutput, Json, Limit, Url, Wide, limit_of
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.events.quota import Quota
@@ -30,12 +31,26 @@ from journeyman.settings import Settings
 
 T = TypeVar("T")
 Item = dict[str, Any]
-app = typer.Typer(help="Make, list, revoke and rotate API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, revoke and rotate API keys.", invoke_without_command=True)
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MAX_TOKEN_SECONDS = 86_400
 
 Scopes = Annotated[str, typer.Option("--scopes", help=f"The scopes, separated by commas: {', '.join(SCOPES)}.")]
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or a beginning that no other key has.")]
+
+
+@app.callback()
+def keys(
+    context: typer.Context,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """List the keys, or change them with a command."""
+    if context.invoked_subcommand is None:
+        list_keys(limit, all, wide, url, json)
 
 
 @app.command("create")
@@ -72,20 +87,21 @@ def create_key(
 
 
 @app.command("list")
-def list_keys(url: Url = None, json: Json = False) -> None:
+def list_keys(limit: Limit = 50, all: All = False, wide: Wide = False, url: Url = None, json: Json = False) -> None:
     """List the keys and their limits. The secret parts are not stored, so they are not shown."""
     settings = Settings.read()
     server = running_server(settings, url) if url else None
-    items = _keys_of_server(server) if server else _keys_in_file(settings)
+    items = server_items(server, "/keys", ALL) if server else _keys_in_file(settings)
     columns = ("id", "name", "principal", "scopes", "usable", "expires_at", "limits")
     rows = items if json else [{**item, "limits": _limits_text(item)} for item in items]
     empty = "There are no keys. `journeyman keys create NAME --scopes SCOPES` makes one."
-    CommandOutput(json=json).items(rows, columns, empty)
+    CommandOutput(json=json, wide=wide).items(rows, columns, empty, limit=limit_of(limit, all))
 
 
 @app.command("revoke")
 def revoke(id: KeyId, url: Url = None, json: Json = False) -> None:
     """Revoke a key. It becomes invalid at once."""
+    id = _find_key(url, id)
 
     async def revoke_key(keys: ApiKeys) -> Item:
         return _key_item(await keys.revoke(id))
@@ -102,7 +118,7 @@ def rotate(
     json: Json = False,
 ) -> None:
     """Make a new key that replaces this one, and print it. It cannot be shown again."""
-    seconds = _seconds(grace)
+    seconds, id = _seconds(grace), _find_key(url, id)
 
     async def rotate_key(keys: ApiKeys) -> Item:
         return _new_key_item(await keys.rotate(id, seconds))
@@ -145,6 +161,14 @@ def _change_keys(url: str | None, path: str, body: Item, change: Callable[[ApiKe
     return asyncio.run(_with_keys(SqliteJournal(settings.database_path), change))
 
 
+def _find_key(url: str | None, text: str) -> str:
+    """Return the id of the key that `text` is or begins. Raises NotFoundError, ValidationError."""
+    settings = Settings.read()
+    server = running_server(settings, url)
+    items = server_items(server, "/keys", ALL) if server else _keys_in_file(settings)
+    return only_id("key", text, [item["id"] for item in items])
+
+
 async def _with_keys(journal: Journal, work: Callable[[ApiKeys], Awaitable[T]]) -> T:
     await journal.open()
     try:
@@ -158,17 +182,6 @@ def _keys_in_file(settings: Settings) -> list[Item]:
         return [_key_item(row) for row in await keys.list()]
 
     return asyncio.run(_with_keys(SqliteJournal(journal_file(settings), read_only=True), read))
-
-
-def _keys_of_server(server: HttpApiClient) -> list[Item]:
-    found: list[Item] = []
-    cursor = ""
-    while True:
-        page = server.call("GET", f"/keys?limit=200{cursor}")
-        found += page["items"]
-        if page["next_cursor"] is None:
-            return found
-        cursor = f"&cursor={quote(page['next_cursor'], safe='')}"
 
 
 def _key_item(row: ApiKeyRow) -> Item:

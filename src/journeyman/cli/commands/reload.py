@@ -9,10 +9,11 @@ import typer
 
 from journeyman.cli.client.connect import running_server
 from journeyman.cli.client.http_client import HttpApiClient
+from journeyman.cli.client.identifiers import only_id
 from journeyman.cli.exit_codes import CONFIGURATION
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.errors import ServiceUnavailableError
-from journeyman.settings import Settings
 
 
 def reload(url: Url = None, json: Json = False) -> None:
@@ -29,14 +30,20 @@ def reload(url: Url = None, json: Json = False) -> None:
 def rollback(
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")],
     version: Annotated[
-        str | None, typer.Option("--to", metavar="VERSION", help="The version to use. [the previous one]")
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="The version to use, or a beginning of it. [the previous one]"),
     ] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Let new runs use an earlier version of an agent, until its file is changed and reloaded."""
-    body = {} if version is None else {"version": version}
-    change = _server(url).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
+    server, path = _server(url), f"/agents/{quote(agent, safe='')}"
+    body = {}
+    if version is not None:
+        known = [each["version"] for each in server.call("GET", path)["versions"]]
+        begins = any(each.startswith(version) for each in known)
+        body["version"] = only_id("version", version, known) if begins else version
+    change = server.call("POST", f"{path}/rollback", body)
     CommandOutput(json=json).show(change, _change_text(change))
 
 
@@ -45,7 +52,7 @@ def _change_text(change: dict[str, Any]) -> str:
 
 
 def _server(url: str | None) -> HttpApiClient:
-    server = running_server(Settings.read(), url)
+    server = running_server(read_settings(), url)
     if server is None:
         raise ServiceUnavailableError("No server is running. Start one with `journeyman serve`, or pass --url.")
     return server

@@ -11,10 +11,13 @@ import typer
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
+from journeyman.cli.client.identifiers import LAST, find_thread
+from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.exit_codes import FAILED, LACKING, OK, WAITING
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact_json
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
 from journeyman.cli.reply_ending import ending_note
-from journeyman.settings import Settings
+from journeyman.cli.table import compact_json
 
 
 def exit_code_of(run: dict[str, Any]) -> int:
@@ -28,7 +31,9 @@ def run(
     text: Annotated[str, typer.Argument(help="The message to the agent.")],
     path: AgentPath = None,
     agent: Annotated[str | None, typer.Option(help="The agent's name, needed if there are several.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Continue this thread.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Continue this thread; `last` is the one that was used last.")
+    ] = None,
     offline: Offline = False,
     url: Url = None,
     json: Json = False,
@@ -39,9 +44,10 @@ def run(
     process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what. Exit code 7: the run
     waits for what its server lacks.
     """
-    settings = Settings.read(agent_path=path)
-    body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
+    settings = read_settings(agent_path=path)
     with connect(settings, url, offline=offline) as client:
+        thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
+        body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
         response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
         response = wait_for_end(client, response)
     print_run(CommandOutput(json=json), response, again_with(path, url, offline))

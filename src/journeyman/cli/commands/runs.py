@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -12,20 +12,46 @@ import typer
 
 from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.client.connect import configure_quiet_logs, journal_file, running_server
+from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.http_client import HttpApiClient
-from journeyman.cli.client.queries import queries
+from journeyman.cli.client.identifiers import find_run, find_thread
+from journeyman.cli.client.queries import Queries, ServerQueries, queries
 from journeyman.cli.commands.fork import fork, retry
 from journeyman.cli.commands.replay import export, replay
+from journeyman.cli.commands.run import exit_code_of
 from journeyman.cli.commands.threads import message_text
-from journeyman.cli.output import CommandOutput, Json, Limit, RunId, Url, cell, compact_json
-from journeyman.errors import ValidationError
+from journeyman.cli.exit_codes import FAILED, OK
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import ALL, All, CommandOutput, Json, Limit, RunId, Url, Wide, limit_of
+from journeyman.cli.run_columns import COLUMNS, run_cells
+from journeyman.cli.table import cell, compact_json
+from journeyman.errors import ServiceUnavailableError, ValidationError
 from journeyman.events.codec import rfc3339
-from journeyman.settings import Settings
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 MAX_SHOWN_EVENTS = 1000  # by `runs show`
 MAX_TRACED_EVENTS = 10_000
+MAX_DATA_CHARACTERS = 160  # of an event, on its line
 
-app = typer.Typer(help="List, show, replay, export, fork and retry runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, follow, cancel, replay, export, fork and retry runs.", invoke_without_command=True)
+
+
+@app.callback()
+def runs(
+    context: typer.Context,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """List runs, or work on one with a command. `runs list` has filters."""
+    if context.invoked_subcommand is None:
+        _print_list(queries(read_settings(), url), {}, limit_of(limit, all), CommandOutput(json=json, wide=wide))
+
+
 app.command("fork")(fork)
 app.command("retry")(retry)
 app.command("replay")(replay)
@@ -66,6 +92,8 @@ def list_runs(
         str | None, typer.Option(help="Only runs of this principal, from the journal file. [all principals]")
     ] = None,
     limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -79,14 +107,23 @@ def list_runs(
     filters |= {"error_code": error_code, "error_id": error_id, "request_id": request_id, "trace_id": trace_id}
     filters |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in filters.items() if value is not None}
-    items = queries(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
-    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code", "waiting_reason")
-    CommandOutput(json=json).items(items, columns, "No run matches." if where else "There are no runs yet.")
+    source = queries(read_settings(), url, principal or LOCAL_NAME)
+    where |= {"thread": find_thread(source, thread)} if thread else {}
+    where |= {"parent": find_run(source, parent)} if parent else {}
+    _print_list(source, where, limit_of(limit, all), CommandOutput(json=json, wide=wide))
+
+
+def _print_list(source: Queries, where: dict[str, str], limit: int, output: CommandOutput) -> None:
+    items = source.runs(where, limit + 1)
+    rows = items if output.json else list(map(run_cells, items))
+    output.items(rows, COLUMNS, "No run matches." if where else "There are no runs yet.", limit=limit)
 
 
 @app.command("cancel")
 def cancel(
-    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="The run to cancel.")] = None,
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="The run to cancel: its id, a beginning of it, or `last`.")
+    ] = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Cancel all runs that wait for what is not here.")] = False,
     agent: Annotated[str | None, typer.Option(help="With --waiting: only runs of this agent.")] = None,
     older_than: Annotated[
@@ -98,9 +135,10 @@ def cancel(
     """Cancel one run, or all that wait for what is not here. It needs no server and none of their agents."""
     if waiting == (run_id is not None):
         raise ValidationError("Name a run, or pass --waiting.")
-    settings, output = Settings.read(), CommandOutput(json=json)
+    settings, output = read_settings(), CommandOutput(json=json)
     server = running_server(settings, url)
     if run_id is not None:
+        run_id = find_run(ServerQueries(server) if server else queries(settings, None), run_id)
         cancelled = _cancel_on_server(server, run_id) if server else _cancel_in_journal(settings, run_id=run_id)
     else:
         where = {name: value for name, value in (("agent", agent), ("older_than", older_than)) if value is not None}
@@ -134,17 +172,23 @@ def show_run(
     json: Json = False,
 ) -> None:
     """Show a run and its events, or with --at the state that it had after an event."""
-    source, output = queries(Settings.read(), url), CommandOutput(json=json)
+    source, output = queries(read_settings(), url), CommandOutput(json=json)
+    run_id = find_run(source, run_id)
     if at is not None:
         _print_state(output, source.state(run_id, at))
         return
     run, events = source.run(run_id), source.events(run_id, 0, MAX_SHOWN_EVENTS)
+    printed = source.tool_output(run_id)
     if json:
-        output.data({**run, "events": events})
+        output.data({**run, "events": events, "tool_output": printed})
         return
-    _print_fields(output, run)
+    _print_fields(output, {name: value for name, value in run_cells(run).items() if name != "usage"})
     output.line()
     _print_events(output, events)
+    for each in printed:
+        output.line(f"\n{each['tool']} ({each['call']}) printed:")
+        for line in each["text"].splitlines():
+            output.line(f"    {line}")
 
 
 def _print_state(output: CommandOutput, state: dict[str, Any]) -> None:
@@ -167,18 +211,58 @@ def _print_fields(output: CommandOutput, item: dict[str, Any]) -> None:
 def events(
     run_id: RunId,
     after: Annotated[int, typer.Option(min=0, help="Only events after this seq.")] = 0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with new events until the run ends or waits for a human.")
+    ] = False,
     limit: Limit = 1000,
+    all: All = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Print a run's events. With --json, each line is one JSON object."""
-    output = CommandOutput(json=json)
-    items = queries(Settings.read(), url).events(run_id, after, limit)
-    if json:
-        for item in items:
-            output.write(compact_json(item) + "\n")
-    else:
+    settings, output = read_settings(), CommandOutput(json=json)
+    source = queries(settings, url)
+    run_id = find_run(source, run_id)
+    if follow:
+        raise typer.Exit(_follow(output, settings, url, run_id, after))
+    items = source.events(run_id, after, limit_of(limit, all) + 1)
+    shown = items[: limit_of(limit, all)]
+    _print_event_lines(output, shown)
+    if len(shown) < len(items):
+        output.note(f"There are later events than these {len(shown)}. Pass --limit N or --all.")
+
+
+def _follow(output: CommandOutput, settings: Settings, url: str | None, run_id: str, after: int) -> int:
+    """Print a run's events as they are stored, and return the exit code.
+
+    Raises ServiceUnavailableError if the run has not ended and no server works on it.
+    """
+    server = running_server(settings, url)
+    if server is None:
+        run, items = queries(settings, None).run(run_id), queries(settings, None).events(run_id, after, ALL)
+        _print_event_lines(output, items)
+        if run["ended_at"] is None:
+            raise ServiceUnavailableError(
+                f"The run is {run['status']}, and no server is running. Start one with `journeyman serve`."
+            )
+        return OK if run["status"] == "finished" else FAILED
+    last = ""
+    for frame in StreamFollower(server).rejoin(run_id, after):
+        if frame.seq is not None:
+            _print_event_lines(output, [frame.data])
+            last = frame.type
+    run = server.call("GET", f"/runs/{quote(run_id, safe='')}")
+    if last == "run_paused":
+        output.note("The run waits. `journeyman approvals` shows what waits for a human.")
+    return exit_code_of(run)
+
+
+def _print_event_lines(output: CommandOutput, items: list[dict[str, Any]]) -> None:
+    if not output.json:
         _print_events(output, items)
+        return
+    for item in items:
+        output.write(compact_json(item) + "\n")
 
 
 @app.command("trace")
@@ -187,8 +271,9 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
     from journeyman.cli.trace_tree import entries_from_items, tree_lines
     from journeyman.telemetry.tracing.spans import spans_of_run
 
-    output = CommandOutput(json=json)
-    entries = entries_from_items(queries(Settings.read(), url).events(run_id, 0, MAX_TRACED_EVENTS))
+    source, output = queries(read_settings(), url), CommandOutput(json=json)
+    run_id = find_run(source, run_id)
+    entries = entries_from_items(source.events(run_id, 0, MAX_TRACED_EVENTS))
     spans = spans_of_run(run_id, entries)
     if json:
         output.data({"items": msgspec.to_builtins(spans)})
@@ -200,8 +285,10 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
         output.line("No span of this run has ended yet.")
 
 
-def _print_events(output: CommandOutput, items: list[dict[str, object]]) -> None:
+def _print_events(output: CommandOutput, items: list[dict[str, Any]]) -> None:
     for item in items:
-        data = compact_json(item["data"])
-        text = data if len(data) <= 160 else data[:159] + "…"
-        output.line(f"{item['seq']:>4}  {str(item['at'])[11:23]}  {item['type']:<18}  {text}")
+        start = f"{item['seq']:>4}  {str(item['at'])[11:23]}  {item['type']:<18}  "
+        most, data = MAX_DATA_CHARACTERS, compact_json(item["data"])
+        if output.room is not None:
+            most = max(10, min(most, output.room - len(start)))
+        output.line(start + (data if len(data) <= most else data[: most - 1] + "…"))

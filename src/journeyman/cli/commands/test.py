@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import CommandOutput, Json
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.settings import Settings
 
 if TYPE_CHECKING:
     from journeyman.agent_tests.run_test import AgentTestResult
+    from journeyman.settings import Settings
 
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE…", help="Test files, or folders with *.agent-test.yaml files.")
@@ -39,7 +40,7 @@ def run_tests(
     """
     from journeyman.agent_tests.junit import junit_xml  # 0.4 s, for this command only
 
-    output, settings = CommandOutput(json=json), Settings.read()
+    output, settings = CommandOutput(json=json), read_settings()
     log_errors_only(settings)
     results = asyncio.run(_run_all(_find_tests(files), settings, agent, update, output))
     if junit is not None:

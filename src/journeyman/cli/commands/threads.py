@@ -1,53 +1,131 @@
-"""`journeyman threads`: lists threads and shows their messages."""
+"""`journeyman threads`: lists threads, shows their messages and erases them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.client.queries import queries
-from journeyman.cli.output import CommandOutput, Json, Limit, Principal, Url
-from journeyman.settings import Settings
+from journeyman.cli.client.connect import configure_quiet_logs, running_server
+from journeyman.cli.client.identifiers import find_thread
+from journeyman.cli.client.queries import ServerQueries, queries
+from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import (
+    All,
+    CommandOutput,
+    Json,
+    Limit,
+    Principal,
+    ThreadId,
+    Url,
+    Wide,
+    limit_of,
+    printable,
+)
+from journeyman.errors import ValidationError
 
-app = typer.Typer(help="List threads (conversations), and show their messages.", invoke_without_command=True)
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
+
+app = typer.Typer(
+    help="List threads (conversations), show their messages, and erase them.", invoke_without_command=True
+)
 
 
 @app.callback()
 def threads(
-    context: typer.Context, limit: Limit = 50, url: Url = None, json: Json = False, principal: Principal = LOCAL_NAME
+    context: typer.Context,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+    principal: Principal = LOCAL_NAME,
 ) -> None:
-    """List threads, or show the messages of one with `threads show`."""
+    """List threads, the one that was used last first, or work on one with a command."""
     if context.invoked_subcommand is None:
-        list_threads(limit, url, json, principal)
+        list_threads(limit, all, wide, url, json, principal)
 
 
 @app.command("list")
-def list_threads(limit: Limit = 50, url: Url = None, json: Json = False, principal: Principal = LOCAL_NAME) -> None:
-    """List threads."""
-    items = queries(Settings.read(), url, principal).threads(limit)
-    CommandOutput(json=json).items(
-        items, ("thread_id", "messages", "active_run", "updated_at", "title"), "There are no threads yet."
-    )
+def list_threads(
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+    principal: Principal = LOCAL_NAME,
+) -> None:
+    """List threads, the one that was used last first."""
+    most = limit_of(limit, all)
+    items = queries(read_settings(), url, principal).threads(most + 1)
+    columns = ("thread_id", "messages", "updated_at", "title", "active_run")
+    CommandOutput(json=json, wide=wide).items(items, columns, "There are no threads yet.", limit=most)
 
 
 @app.command("show")
 def show_thread(
-    thread_id: Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.")],
+    thread_id: ThreadId,
     limit: Limit = 50,
+    all: All = False,
     url: Url = None,
     json: Json = False,
     principal: Principal = LOCAL_NAME,
 ) -> None:
     """Show the last messages of a thread."""
-    items = queries(Settings.read(), url, principal).messages(thread_id, limit)
-    output = CommandOutput(json=json)
+    source, most = queries(read_settings(), url, principal), limit_of(limit, all)
+    found = source.messages(find_thread(source, thread_id), most + 1)
+    items, output = found[-most:], CommandOutput(json=json)
     if json:
         output.data({"items": items})
-        return
-    for item in items:
-        output.line(f"{item['no']:>4}  {item['message']['role']:<9}  {message_text(item['message'])}")
+    else:
+        for item in items:
+            output.line(f"{item['no']:>4}  {item['message']['role']:<9}  {message_text(item['message'])}")
+    if len(items) < len(found):
+        output.note(f"There are earlier messages than these {len(items)}. Pass --limit N or --all.")
+
+
+@app.command("delete")
+def delete_thread(
+    thread_id: ThreadId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Erase a thread with its messages, runs and files. Its open runs are cancelled. This cannot be undone."""
+    settings, output = read_settings(), CommandOutput(json=json)
+    server = running_server(settings, url)
+    source = ServerQueries(server) if server else queries(settings, None)
+    thread = source.thread(find_thread(source, thread_id))
+    id = thread["thread_id"]
+    if not yes and not _is_confirmed(thread):
+        output.line("Nothing was erased.")
+        raise typer.Exit(FAILED)
+    if server is not None:
+        server.call("DELETE", f"/threads/{quote(id, safe='')}")
+    else:
+        _erase_in_journal(settings, id)
+    output.show({"thread_id": id, "erased": True}, f"Thread {id} is erased.")
+
+
+def _is_confirmed(thread: dict[str, Any]) -> bool:
+    """Ask on the terminal whether to erase. Raises ValidationError if there is no terminal to ask on."""
+    if not sys.stdin.isatty():
+        raise ValidationError("Nothing was erased, since there is no terminal to ask on. Pass --yes to erase.")
+    answer = input(printable(f"Erase thread {thread['thread_id']} with {thread['messages']} messages? [y/N] "))
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _erase_in_journal(settings: Settings, thread_id: str) -> None:
+    from journeyman.cli.client.without_server import erase_in_journal  # imports the server's parts
+
+    configure_quiet_logs(settings)
+    asyncio.run(erase_in_journal(settings, thread_id))
 
 
 def message_text(message: dict[str, Any]) -> str:

@@ -12,34 +12,62 @@ import msgspec
 import typer
 
 from journeyman.cli.client.connect import configure_quiet_logs, connect, running_server
+from journeyman.cli.client.server_lists import server_items
 from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.check import load_application, problem_lines
 from journeyman.cli.commands.run import again_with, print_run
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Url, compact_json
+from journeyman.cli.given_settings import read_settings
+from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Url, Wide, limit_of
+from journeyman.cli.table import compact_json
 from journeyman.errors import Problem, ToolError
-from journeyman.settings import Settings
 from journeyman.tools.spec import StoredTool
 
 if TYPE_CHECKING:
+    from journeyman.server import Application
+    from journeyman.settings import Settings
     from journeyman.tools.lint.checks import LintFinding
 
-app = typer.Typer(help="List, check and call tools.", no_args_is_help=True)
+app = typer.Typer(help="List, check and call tools.", invoke_without_command=True)
+
+
+@app.callback()
+def tools(
+    context: typer.Context,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """List tools, or work on one with a command."""
+    if context.invoked_subcommand is None:
+        list_tools(None, limit, all, wide, url, json)
 
 
 @app.command("list")
-def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> None:
+def list_tools(
+    path: AgentPath = None,
+    limit: Limit = 50,
+    all: All = False,
+    wide: Wide = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
     """List the tools of the running server, or without a server those of the agent files."""
-    settings = Settings.read()
+    settings, most = read_settings(), limit_of(limit, all)
+    output = CommandOutput(json=json, wide=wide)
     server = running_server(settings, url) if url or path is None else None
-    items = server.call("GET", "/tools")["items"] if server else _from_files(settings, path)
+    application = None if server else load_application(settings, path, offline=True)
+    items = server_items(server, "/tools", most + 1) if server else _from_files(application)
     columns = ("name", "effects", "approval", "isolation", "permissions", "description")
-    rows = items if json else [_row(item) for item in items]
-    CommandOutput(json=json).items(rows, columns, "There are no tools.")
+    output.items(items if json else [_row(item) for item in items], columns, "There are no tools.", limit=most)
+    if application is not None and (servers := sorted(application.mcp.servers.configs)):
+        output.note(f"Not listed: tools of the MCP servers {', '.join(servers)}, which only a running server asks.")
 
 
-def _from_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
-    tools = load_application(settings, path, offline=True).registry.tools.values()
+def _from_files(application: Application | None) -> list[dict[str, Any]]:
+    tools = application.registry.tools.values() if application is not None else ()
     return [
         {
             **msgspec.to_builtins(StoredTool.of(tool.spec)),
@@ -69,7 +97,7 @@ def check_tools(
     from journeyman.tools.registry import ToolRegistry  # its imports are needed by this command only
     from journeyman.tools.sandbox.detection import describe_isolation, detect
 
-    settings = Settings.read()
+    settings = read_settings()
     folder = path or settings.tools_path or Path("tools")
     registry = asyncio.run(ToolRegistry.auto_register(folder, security=settings.tools_security))
     problems = [*registry.problems, *registry.check_problems()]
@@ -132,7 +160,7 @@ def call(
     recorded.
     """
     values = parse_json_object(arguments, "--json")
-    settings = Settings.read(agent_path=path)
+    settings = read_settings(agent_path=path)
     output = CommandOutput(json=whole)
     if inline:
         result = _call_inline(settings, path, name, values, debug)

@@ -31,6 +31,7 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.commit_note import CommitNote, read_position
@@ -349,6 +350,11 @@ class SqliteJournal:
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
         return await self._read_in_thread(lambda reads: reads.threads(principal, cursor, limit))
 
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        return await self._read_in_thread(lambda reads: reads.newest_threads(principal, cursor, limit, prefix))
+
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         def messages(reads: Reads) -> Sequence[MessageRow]:
             return reads.messages(thread, first_no, last_no)
@@ -390,6 +396,9 @@ class SqliteJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return await self._read_in_thread(lambda reads: reads.api_keys())
+
+    async def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        return await self._read_in_thread(lambda reads: reads.tool_outputs(run))
 
     async def file(self, id: str) -> FileRow | None:
         return self._read_inline(lambda reads: reads.file(id))

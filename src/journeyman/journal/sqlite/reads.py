@@ -12,7 +12,7 @@ from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
-from journeyman.events.streams import thread_key_range, thread_stream
+from journeyman.events.streams import thread_key_range, thread_stream, visible_key_range
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -29,10 +29,13 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.sqlite.run_scan import scan_runs
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
+
+_LATEST = 2**63 - 1  # later than every time
 
 _numbers = msgspec.json.Decoder(list[int]).decode
 _summary = msgspec.json.Decoder(tuple[str, int]).decode
@@ -168,6 +171,16 @@ class Reads:
         rows = self.db.execute(Q["threads"], (thread_stream(after), thread_stream(end), principal, limit))
         return [thread_of(row).row() for row in rows]
 
+    def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None, limit: int, prefix: str
+    ) -> Sequence[ThreadRow]:
+        first, end = visible_key_range(principal, prefix)
+        at, key = cursor or (_LATEST, "")
+        rows = self.db.execute(
+            Q["newest_threads"], (thread_stream(first), thread_stream(end), principal, at, key, limit)
+        )
+        return [thread_of(row).row() for row in rows]
+
     def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         return [_message(*row) for row in self.db.execute(Q["messages"], (thread_stream(thread), first_no, last_no))]
 
@@ -206,6 +219,10 @@ class Reads:
 
     def api_keys(self) -> Sequence[ApiKeyRow]:
         return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
+
+    def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        rows = self.db.execute(Q["tool_outputs"], (run,))
+        return [ToolOutputRow(run=run, call=call, tool=tool, at=at, text=text) for call, tool, at, text in rows]
 
     def file(self, id: str) -> FileRow | None:
         return file_of(self.db.execute(Q["file"], (id,)).fetchone())

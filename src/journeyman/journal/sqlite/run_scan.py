@@ -17,11 +17,13 @@ from journeyman.journal.sqlite.statements import Q
 
 MOST_SCANNED = 10_000  # rows of runs
 MOST_SCANNED_FOR_TOOL = 1000  # the events of each of them are looked through
+LONG_ID = 8  # characters of an id: `run_` and four digits
 _NEWEST = 2**63 - 1
 
 # Fields of the filter that an index leads by -> its query. The first whose fields are all given is used: those that
-# find fewest rows come first. `open` is a status of an open run.
+# find fewest rows come first. `open` is a status of an open run, `long_id` a beginning of an id that few runs have.
 _BY_INDEX: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("long_id",), "scan_by_id"),
     (("error_id",), "scan_by_error_id"),
     (("trace_id",), "scan_by_trace"),
     (("parent",), "scan_by_parent"),
@@ -62,4 +64,6 @@ def scan_query(where: RunFilter) -> str:
     given = {name for name, value in msgspec.structs.asdict(where).items() if value is not None}
     if where.status in OPEN:
         given.add("open")
+    if len(where.id or "") >= LONG_ID:
+        given.add("long_id")
     return next((query for fields, query in _BY_INDEX if given.issuperset(fields)), "scan_all")

@@ -24,6 +24,7 @@ from journeyman.journal.journal import (
     IdempotencyClaim,
     Owner,
     StoredDefinition,
+    ToolOutputRow,
 )
 from journeyman.journal.sqlite.columns import (
     changed_run_values,
@@ -343,6 +344,9 @@ class SqliteTables:
         self._contexts[principal] = context
         self._write("save_context", (principal, encode(context)))
 
+    def save_output(self, row: ToolOutputRow) -> None:
+        self._write("save_output", (self._number(row.run), row.call, row.tool, row.at, row.text))
+
     # --- files
 
     def file(self, id: str) -> FileRow | None:
@@ -409,6 +413,7 @@ class SqliteTables:
     def _erase_run(self, number: int, id: str) -> None:
         self._write("erase_approvals", (id,))
         self._write("erase_claims", (id,))
+        self._write("erase_outputs", (number,))
         self._write("erase_run", (number,))
         self._write("erase_stream", (number,))
         self._dirty_runs.pop(id, None)

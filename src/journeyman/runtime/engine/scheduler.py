@@ -27,6 +27,8 @@ from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.run_waiters import RunWaiters
 from journeyman.runtime.engine.state_loading import load_state
 from journeyman.runtime.engine.unreadable_history import end_unreadable
+from journeyman.telemetry.logs.formatters import ON_TERMINAL
+from journeyman.telemetry.logs.run_line import RunLine
 from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
@@ -358,8 +360,9 @@ def _bind(state: AgentState) -> None:
 
 
 def _log_run(state: AgentState) -> None:
-    """Log that a run has ended or paused, with the path at which it can be read."""
-    if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
+    """Log that a run has ended or paused, with the path at which it can be read. A failed run is a warning."""
+    level = logging.WARNING if state.status == "failed" else logging.INFO
+    if log.isEnabledFor(level) and (state.ended or state.status == "paused"):
         thread_id = state.thread_id
         extra = {"run_id": state.run_id, "thread_id": thread_id, "agent": state.agent, "status": state.status}
-        log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
+        log.log(level, "run %s: /runs/%s", state.status, state.run_id, extra=extra | {ON_TERMINAL: RunLine(state)})

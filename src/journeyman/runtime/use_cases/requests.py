@@ -108,6 +108,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     forked_from: str | None = None  # the run that this one was copied from, up to the seq `forked_at`
     forked_at: int | None = None
     retried_from: str | None = None  # the failed run that this one retries
+    input: Message | None = None  # of a run that a message started
 
 
 class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,4 +142,5 @@ def result_of(state: AgentState) -> RunResult:
         forked_from=forked.parent if forked else None,
         forked_at=forked.at if forked else None,
         retried_from=state.retries,
+        input=state.input,
     )

@@ -38,6 +38,7 @@ from journeyman.journal.journal import (
     RunFilter,
     RunPage,
     RunRow,
+    ToolOutputRow,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
@@ -56,6 +57,7 @@ from journeyman.runtime.use_cases.requests import (
     StartRun,
     result_of,
 )
+from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 from journeyman.runtime.use_cases.submission import Submission, Submitted
 from journeyman.runtime.use_cases.watch import Watch
 
@@ -380,6 +382,10 @@ class Runs:
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
 
+    async def digests(self, rows: Sequence[RunRow]) -> Mapping[str, RunDigest]:
+        """Return what a list shows of these runs beside their rows, by their ids."""
+        return await read_digests(self._journal, rows)
+
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
         """Return groups of failed runs by agent and error code, the latest failure first.
 
@@ -397,6 +403,11 @@ class Runs:
         """Return a run's events after the seq `after`, with sensitive arguments redacted."""
         await self.get(principal, run_id)
         return [redacted_draft(entry) for entry in await self._journal.read(run_id, after, limit)]
+
+    async def tool_outputs(self, principal: str, run_id: str) -> Sequence[ToolOutputRow]:
+        """Return what the run's tools printed in worker processes. Raises NotFoundError."""
+        await self.get(principal, run_id)
+        return await self._journal.tool_outputs(run_id)
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
         """Return the run's state after the event `at`, or after all events if it is None. Raises NotFoundError."""

@@ -84,6 +84,15 @@ class Threads:
         """
         return await self._journal.threads(principal, cursor or last_hidden_key(principal), limit)
 
+    async def newest(
+        self, principal: str, cursor: tuple[int, str] | None, limit: int, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        """Return threads whose ids begin with `prefix`, those that were updated last first, without hidden ones.
+
+        The cursor of the next page is (`updated_at`, `key`) of the last row.
+        """
+        return await self._journal.newest_threads(principal, cursor, limit, prefix)
+
     async def erase(self, principal: str, thread_id: str) -> None:
         """Cancel the thread's runs, then delete the thread, its messages and files, and the threads of child runs."""
         row = await self.get(principal, thread_id)

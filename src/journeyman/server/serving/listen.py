@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0  # after the drain, for connections that are still open
 TICKS_A_SECOND = 10  # of uvicorn's main loop
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 _WITHIN = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # how commands on this machine reach a server that is open to all
 
 
@@ -36,7 +36,7 @@ async def listen(app: App, early: StartSignals) -> int:
     listening = _listen(app.settings)
     if listening is None:
         await app.stop()
-        return EXIT_FAILED
+        return EXIT_CONFIGURATION
     server = _Server(_config(app), app)
     with server.signals(early):  # before the ready line, whose reader may send one
         _announce(app, listening)

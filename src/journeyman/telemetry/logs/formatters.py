@@ -15,12 +15,14 @@ from typing import Any, TextIO
 
 import msgspec
 
+from journeyman.events.amounts import short_id
 from journeyman.events.codec import Draft
 from journeyman.events.fold import AgentState
 from journeyman.events.redaction import redacted_data
 from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
 from journeyman.resilience.signals import BreakerChanged, Retried, RetryWithheld, Signal
+from journeyman.telemetry.logs.tracebacks import readable_traceback
 
 BoundIds = Callable[[], Mapping[str, str]]
 
@@ -28,11 +30,14 @@ IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that can
 MAX_CHARACTERS = 16 * 1024  # of one field
 CHUNK_BYTES = 4096  # PIPE_BUF: a writable pipe takes this much without blocking
 
+ON_TERMINAL = "on_terminal"  # extra of a record: what a terminal shows in place of message and fields
+
 _LOG = logging.getLogger(__name__)
 _RECORD_ATTRIBUTES = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "message",
     "asctime",
     "color_message",
+    ON_TERMINAL,
 }
 _SHOWN_BY_CONSOLE = ("timestamp", "level", "message", "logger", "module", "function", "line")
 _CREDENTIAL_NAME = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|cookie|credential)$")
@@ -139,27 +144,58 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Formats a record as a line for people: time, level, message and fields, with a stack below it."""
+    """Formats a record as a line for people: time, level, message and fields, with a stack below it.
 
-    def __init__(self, bound: BoundIds, ids: Ids, *, colours: bool) -> None:
+    On a terminal, a record may have a shorter line instead, texts of several lines are below theirs, and a stack has
+    no frames of libraries. `mask` masks such texts before their lines are indented.
+    """
+
+    def __init__(self, bound: BoundIds, ids: Ids, mask: Masker, *, terminal: bool) -> None:
         super().__init__()
         self._bound = bound
         self._ids = ids
-        self._colours = colours
+        self._mask = mask
+        self._terminal = terminal
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line, and the lines of its stack if it has one."""
+        """Return the record's line, and the lines below it if there are any."""
         data = record_fields(record, self._bound(), self._ids)
-        time, message, logger = data["timestamp"][11:], data["message"], data["logger"]
-        stack = data.pop("stack", "")
+        time, stack = data["timestamp"][11:], data.pop("stack", "")
+        level = self._paint(f"{record.levelname.lower():8}", _COLOURS.get(record.levelname, "0"))
+        if self._terminal and (short := getattr(record, ON_TERMINAL, None)) is not None:
+            return f"{time} {level} {_escape(_cut(str(short)))}"
+        below = self._take_blocks(data, record)
+        if self._terminal:
+            _shorten_ids(data)
         rest = [f"{name}={_escape(str(value))}" for name, value in data.items() if name not in _SHOWN_BY_CONSOLE]
-        colour = _COLOURS.get(record.levelname, "0")
-        level, tail = self._paint(f"{record.levelname.lower():8}", colour), self._paint(" ".join([*rest, logger]), "2")
-        line = f"{time} {level} {_escape(message)}  {tail}"
-        return f"{line}\n{stack.rstrip()}" if stack else line
+        tail = self._paint(" ".join([*rest, data["logger"]]), "2")
+        line = f"{time} {level} {_escape(data['message'])}  {tail}"
+        return "\n".join([line, *below, *([stack.rstrip()] if stack and not self._terminal else [])])
+
+    def _take_blocks(self, data: dict[str, Any], record: logging.LogRecord) -> list[str]:
+        """Take the fields with several lines out of the data of a terminal's line, and return the lines below it.
+
+        They are indented, so that none of them can pass for a line of the log.
+        """
+        if not self._terminal:
+            return []
+        names = [name for name, value in data.items() if name not in _SHOWN_BY_CONSOLE and "\n" in str(value)]
+        blocks = [str(data.pop(name)) for name in names]
+        if record.exc_info and record.exc_info[1] is not None:
+            blocks.append(_cut(readable_traceback(record.exc_info[1])))
+        return [f"    {_escape(line)}" for block in blocks for line in self._mask(block).rstrip().split("\n")]
 
     def _paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._terminal else text
+
+
+def _shorten_ids(data: dict[str, Any]) -> None:
+    """Leave the run's id of the bound ids, and of that the beginning: commands find the run by it."""
+    for name in IDS:
+        if name != "run_id":
+            data.pop(name, None)
+    if isinstance(run := data.get("run_id"), str):
+        data["run_id"] = short_id(run)
 
 
 class PatternFormatter(logging.Formatter):

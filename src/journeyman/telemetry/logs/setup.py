@@ -14,7 +14,14 @@ from types import MappingProxyType
 from typing import TextIO
 
 from journeyman.ids import Ids, RandomIds
-from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
+from journeyman.telemetry.logs.formatters import (
+    ON_TERMINAL,
+    ConsoleFormatter,
+    JsonFormatter,
+    LineHandler,
+    Masker,
+    PatternFormatter,
+)
 
 QUIET_LOGGERS = {"asyncio": logging.INFO, "uvicorn.access": logging.WARNING}  # logger -> its lowest level
 
@@ -49,6 +56,7 @@ def configure(
     *,
     stream: TextIO | None = None,
     ids: Ids | None = None,
+    ended_runs: bool = True,
 ) -> None:
     """Write the log records of this process to `stream` (stderr by default). Replaces the root logger's handlers.
 
@@ -58,12 +66,16 @@ def configure(
         secrets: Values to mask in every line. Values shorter than 8 characters are not masked.
         stream: Where the lines are written.
         ids: Makes the error_id of exceptions that are logged without one.
+        ended_runs: Whether the line of a run that has ended or paused is written.
     """
     stream = stream or sys.stderr
     handler: logging.Handler = logging.NullHandler()
     if stream is not None:  # sys.stderr is None if descriptor 2 was closed at the start
-        handler = LineHandler(stream, Masker(secrets))
-        handler.setFormatter(_formatter(format, stream, ids or RandomIds()))
+        mask = Masker(secrets)
+        handler = LineHandler(stream, mask)
+        handler.setFormatter(_formatter(format, stream, ids or RandomIds(), mask))
+        if not ended_runs:
+            handler.addFilter(lambda record: not hasattr(record, ON_TERMINAL))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -74,12 +86,12 @@ def configure(
     logging.captureWarnings(True)
 
 
-def _formatter(format: str | None, stream: TextIO, ids: Ids) -> logging.Formatter:
+def _formatter(format: str | None, stream: TextIO, ids: Ids, mask: Masker) -> logging.Formatter:
     terminal = stream.isatty()
     match format or ("console" if terminal else "json"):
         case "json":
             return JsonFormatter(_bound.get, ids)
         case "console":
-            return ConsoleFormatter(_bound.get, ids, colours=terminal)
+            return ConsoleFormatter(_bound.get, ids, mask, terminal=terminal)
         case pattern:
             return PatternFormatter(pattern, _bound.get)

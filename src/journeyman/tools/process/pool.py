@@ -21,7 +21,7 @@ from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.worker import ToolWorker
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
-from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
+from journeyman.tools.spec import CallRequest, OnPrinted, ToolHost, ToolSpec, ignore_printed
 from journeyman.tools.tool_file import TextWithFiles
 
 _HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -37,13 +37,14 @@ def scrubbed_environment() -> dict[str, str]:
 class BorrowedWorker:
     """A worker process that has loaded one tool, lent for one call. A `spec.Invoker`."""
 
-    def __init__(self, worker: ToolWorker, target: ImportTarget) -> None:
+    def __init__(self, worker: ToolWorker, target: ImportTarget, on_printed: OnPrinted) -> None:
         self.worker = worker
         self._target = target
+        self._on_printed = on_printed
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> str | TextWithFiles:
         """Run the tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
-        return await self.worker.run(self._target, request, host)
+        return await self.worker.run(self._target, request, host, self._on_printed)
 
 
 class _IdleWorker(NamedTuple):
@@ -93,11 +94,16 @@ class WorkerPool:
 
     @asynccontextmanager
     async def borrow(
-        self, target: ImportTarget, spec: ToolSpec, files: Mapping[str, bytes] | None = None
+        self,
+        target: ImportTarget,
+        spec: ToolSpec,
+        files: Mapping[str, bytes] | None = None,
+        on_printed: OnPrinted = ignore_printed,
     ) -> AsyncIterator[BorrowedWorker]:
         """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
         `files` are the sources of the target's folder; without them the worker reads the files on the disk.
+        `on_printed` is called with what the call prints, if it prints anything.
 
         Raises:
             ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
@@ -107,7 +113,7 @@ class WorkerPool:
             worker = await self._ready(target, await self._confinement(target, spec), files or {})
             self._busy.add(worker)
             try:
-                yield BorrowedWorker(worker, target)
+                yield BorrowedWorker(worker, target, on_printed)
             finally:
                 self._busy.discard(worker)
                 self._take_back(worker)

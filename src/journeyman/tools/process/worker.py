@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -33,7 +33,7 @@ from journeyman.tools.process.protocol import (
     ToolLoaded,
 )
 from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
-from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
+from journeyman.tools.spec import CallHost, CallRequest, OnPrinted, Question, ToolHost, Unanswered, ignore_printed
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.tool_file import TextWithFiles
 
@@ -83,26 +83,41 @@ class ToolWorker:
         self._versions[_code_of(target)] = _version(target)
         self._child.output.take()
 
-    async def run(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> str | TextWithFiles:
-        """Run a prepared tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
+    async def run(
+        self, target: ImportTarget, request: CallRequest, host: ToolHost, on_printed: OnPrinted = ignore_printed
+    ) -> str | TextWithFiles:
+        """Run a prepared tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does.
+
+        `on_printed` is called once with what the code printed, unless that is nothing, however the call ends.
+        """
+
+        def taken() -> str:
+            if output := self._child.output.take():
+                on_printed(request, output)
+            return output
+
         with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
-            done = await self._done(target, request, host)
+            done = await self._done(target, request, host, taken)
         self._retired = self._retired or not done.reusable
+        output = taken()
         if done.result is not None:
-            self._child.output.take()
             text = valid_text(done.result)
             return TextWithFiles(text, done.files) if done.files else text
-        raise self._failure(done)
+        raise _failure(done, output)
 
-    async def _done(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> Done:
-        """Run a call to its end. A call that does not end, or is cancelled, kills the process."""
+    async def _done(self, target: ImportTarget, request: CallRequest, host: ToolHost, taken: Callable[[], str]) -> Done:
+        """Run a call to its end. A call that does not end, or is cancelled, kills the process.
+
+        `taken` takes what it printed.
+        """
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         try:
             await self._child.send(RunTool(target=target, request=slim))
             return await self._serve(request, host)
         except ChildGoneError as exc:
-            raise await self._crash() from exc
+            raise await self._crash(taken) from exc
         except BaseException:
+            taken()
             self._child.kill()
             raise
 
@@ -125,10 +140,10 @@ class ToolWorker:
                 case _:
                     raise ChildGoneError
 
-    async def _crash(self) -> ToolExecutionError:
+    async def _crash(self, taken: Callable[[], str]) -> ToolExecutionError:
         """Return why the process ended during a call."""
         status = await self._child.wait_for_exit(0.5)
-        detail = self._child.output.take()
+        detail = taken()
         self._child.kill()
         limits = self.confinement.limits
         if self._printed_too_much:
@@ -143,14 +158,6 @@ class ToolWorker:
         self._printed_too_much = True
         self._child.kill()
 
-    def _failure(self, done: Done) -> ToolError:
-        if done.retry:
-            return ToolRetry(done.message, after=done.retry_after)
-        output = self._child.output.take()
-        detail = f"{done.detail or ''}\n--- output ---\n{output}" if output else done.detail
-        kind = TransientToolError if done.transient else ToolExecutionError
-        return kind(done.message, code=done.code, detail=detail)
-
     async def close(self) -> None:
         """End the process; one that is still usable gets a second to clean up."""
         if self.usable:
@@ -163,6 +170,15 @@ class ToolWorker:
     def kill(self) -> None:
         """Kill the process at once."""
         self._child.kill()
+
+
+def _failure(done: Done, output: str) -> ToolError:
+    """Return the error of a call that failed, with what it printed."""
+    if done.retry:
+        return ToolRetry(done.message, after=done.retry_after)
+    detail = f"{done.detail or ''}\n--- output ---\n{output}" if output else done.detail
+    kind = TransientToolError if done.transient else ToolExecutionError
+    return kind(done.message, code=done.code, detail=detail)
 
 
 def _log_line(line: LogLine, request: CallRequest) -> None:

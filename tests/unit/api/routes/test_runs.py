@@ -34,6 +34,10 @@ async def test_runs() -> None:
     rest = await get(app, f"/runs?limit=2&cursor={listed['next_cursor']}")
     assert [item["run_id"] for item in rest["items"]] == ["run_1"]
     assert [item["run_id"] for item in (await get(app, "/runs?status=paused"))["items"]] == ["run_3"]
+    newest = listed["items"][1]
+    assert (newest["question"], newest["usage"]["input_tokens"]) == ("hi", 3)
+    await get(app, "/runs?id=run_2&thread=t")
+    assert ports.runs.asked[-1].id == "run_2"  # type: ignore[attr-defined]
     await get(app, "/runs?thread=t&tool=x&since=2026-01-01T00:00:00Z&until=2026-01-02")
     where = ports.runs.asked[-1]  # type: ignore[attr-defined]
     assert (where.thread, where.tool) == ("local/t", "x")
@@ -53,6 +57,14 @@ async def test_runs() -> None:
         assert (await request(app, "GET", path)).status in (400, 422)
     for path in ("/runs/nope", "/runs/nope/state", "/runs/nope/events", "/runs/run_1/state?at=99"):
         assert (await request(app, "GET", path)).status == 404
+
+
+async def test_what_tools_printed() -> None:
+    app = build_app(make_ports())
+    await request(app, "POST", "/process", json={"user_input": "one"})
+    (printed,) = (await get(app, "/runs/run_1/tool_output"))["items"]
+    assert (printed["call"], printed["tool"], printed["text"]) == ("m1.0", "pay", "paid\n")
+    assert (await request(app, "GET", "/runs/nope/tool_output")).status == 404
 
 
 async def test_cancel() -> None:

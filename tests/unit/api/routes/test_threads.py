@@ -46,6 +46,28 @@ async def test_threads_by_page() -> None:
     assert seen == ["t0", "t1", "t2", "t3", "t4"]
 
 
+async def test_messages_after_a_number() -> None:
+    app = build_app(make_ports())
+    await request(app, "POST", "/threads", json={"thread_id": "t"})
+    for text in ("one", "two", "three"):
+        await request(app, "POST", "/threads/t/messages", json={"content": text})
+    listed = await get(app, "/threads/t/messages?after=1&limit=1")
+    rest = await get(app, f"/threads/t/messages?after=1&limit=1&cursor={listed['next_cursor']}")
+    assert [item["no"] for item in (*listed["items"], *rest["items"])] == [2, 3]
+
+
+async def test_threads_newest_first_and_by_the_beginning_of_their_ids() -> None:
+    app = build_app(make_ports())
+    for thread in ("ta", "tb", "u"):
+        await request(app, "POST", "/threads", json={"thread_id": thread})
+    first = await get(app, "/threads?order=newest&limit=2")
+    rest = await get(app, f"/threads?order=newest&limit=2&cursor={first['next_cursor']}")
+    assert [item["thread_id"] for item in (*first["items"], *rest["items"])] == ["u", "tb", "ta"]
+    assert [item["thread_id"] for item in (await get(app, "/threads?id=t"))["items"]] == ["tb", "ta"]
+    other = await request(app, "GET", f"/threads?cursor={first['next_cursor']}")
+    assert (other.status, other.json()["code"]) == (422, "invalid_cursor")
+
+
 @pytest.mark.parametrize("bad", ["..", ".", "a b", "a%2Fb", "a%00", "a%0A", "%FF", "x" * 201])
 async def test_thread_ids_that_are_none(bad: str, shared_app: ASGIApp) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/messages"), ("GET", "/context"), ("GET", "/runs")):

@@ -13,3 +13,5 @@ def test_agents_are_listed_with_their_models(shell: Shell, tmp_path: Path) -> No
         (tmp_path / f"{name}.yaml").write_text(f"type: react_agent\nname: {name}\nmodel: offline\n")
     code, out = shell("agents", ".", "--json")
     assert (code, [agent["name"] for agent in json.loads(out)["items"]]) == (0, ["one", "two"])
+    cut = json.loads(shell("agents", ".", "--limit", "1", "--json")[1])
+    assert (len(cut["items"]), cut["cut"]) == (1, True)

@@ -28,6 +28,13 @@ def test_a_key_is_rotated_and_revoked(shell: Shell) -> None:
     assert {key["id"]: key["usable"] for key in listed(shell)} == {old: False, new: False}
 
 
+def test_a_key_is_named_by_the_beginning_of_its_id(shell: Shell) -> None:
+    id = json.loads(shell("keys", "create", "shop", "--scopes", "run", "--json")[1])["id"]
+    assert shell("keys", "revoke", "nope")[0] == 4
+    assert shell("keys", "revoke", id[:5])[0] == 0
+    assert json.loads(shell("keys", "--json")[1])["items"][0]["usable"] is False
+
+
 def test_an_unknown_scope_makes_no_key(shell: Shell) -> None:
     assert shell("keys", "create", "shop", "--scopes", "fly")[0] != 0
     assert listed(shell) == []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from journeyman.cli import main
 from tests.harness.cli_runner import Shell
 
 
@@ -15,3 +18,19 @@ def test_threads_are_listed_and_read(shell: Shell) -> None:
     assert code == 0
     assert out.index("hi") < out.index("hello")
     assert shell("threads", "show", "nope")[0] != 0
+    assert [shell("threads", "show", name)[1] for name in ("last", "t")] == [out, out]
+
+
+def test_the_earlier_messages_of_a_thread_are_counted(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["threads", "show", "t", "--limit", "1"]) == 0
+    printed = capsys.readouterr()
+    assert ("hello" in printed.out, "hi" in printed.out) == (True, False)
+    assert "earlier messages" in printed.err
+
+
+def test_a_thread_is_erased_once_it_is_confirmed(shell: Shell) -> None:
+    assert shell("threads", "delete", "t")[0] == 2, "no terminal to ask on"
+    code, out = shell("threads", "delete", "last", "--yes", "--json")
+    assert (code, json.loads(out)) == (0, {"thread_id": "t", "erased": True})
+    assert json.loads(shell("threads", "--json")[1]) == json.loads(shell("runs", "--json")[1]) == {"items": []}
+    assert shell("threads", "delete", "t", "--yes")[0] == 4

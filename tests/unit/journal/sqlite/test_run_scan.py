@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from journeyman.journal.journal import RunFilter, RunPage
 from journeyman.journal.sqlite.connection import apply_migrations
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.journal.sqlite.run_scan import _BY_INDEX, MOST_SCANNED, MOST_SCANNED_FOR_TOOL, scan_query
+from journeyman.journal.sqlite.run_scan import _BY_INDEX, LONG_ID, MOST_SCANNED, MOST_SCANNED_FOR_TOOL, scan_query
 from journeyman.journal.sqlite.statements import Q
 from tests.harness.sqlite_batches import accept
 
@@ -88,7 +88,12 @@ def test_failures_are_read_along_an_index_of_failures(query: str, schema: apsw.C
 
 filters = st.builds(
     RunFilter,
-    **{field.name: st.none() | st.just("x") for field in msgspec.structs.fields(RunFilter) if field.name != "status"},
+    **{
+        field.name: st.none() | st.just("x")
+        for field in msgspec.structs.fields(RunFilter)
+        if field.name not in ("status", "id")
+    },
+    id=st.sampled_from([None, "run_", "run_12345"]),
     status=st.sampled_from([None, "queued", "running", "paused", "finished", "failed", "cancelled"]),
 )
 
@@ -98,7 +103,8 @@ def test_every_filter_has_its_search(where: RunFilter) -> None:
     query = scan_query(where)
     lead = {query: fields for fields, query in _BY_INDEX}.get(query, ())
     given_fields = {name for name in RunFilter.__struct_fields__ if getattr(where, name) is not None}
-    assert {field for field in lead if field != "open"} <= given_fields
+    assert {field for field in lead if field not in ("open", "long_id")} <= given_fields
+    assert ("long_id" in lead) <= (len(where.id or "") >= LONG_ID)
     assert ("open" in lead) <= (where.status in ("queued", "running", "paused"))
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from journeyman.telemetry.logs import setup as logs
+from journeyman.telemetry.logs.formatters import ON_TERMINAL
 from tests.harness.log_lines import LOGGER, started
 
 
@@ -109,6 +111,54 @@ def test_console_has_colours_on_a_terminal_only() -> None:
     assert "\x1b" not in pipe.getvalue()
     assert pipe.getvalue().count("\n") == 1
     assert "run=1" in pipe.getvalue()
+
+
+def test_texts_of_several_lines_are_below_the_line_on_a_terminal() -> None:
+    secret = "first line\nsecond line of a key"
+    sink = started(None, terminal=True, secrets=[secret])
+    LOGGER.warning(
+        "tool failed", extra={"tool": "pay", "detail": f"Traceback:\n  in pay\x1b[2J\n{secret}\n12:00:00 forged"}
+    )
+    line, *below = sink.getvalue().splitlines()
+    assert "tool=pay" in line
+    assert "detail" not in line
+    assert below == ["    Traceback:", "      in pay\\x1b[2J", "    [secret]", "    12:00:00 forged"]
+
+
+def test_a_stack_on_a_terminal_has_only_frames_of_the_users_code() -> None:
+    sink = started(None, terminal=True)
+    try:
+        json.loads("{")
+    except ValueError:
+        LOGGER.exception("failed")
+    text = sink.getvalue()
+    assert "json.loads(" in text
+    assert text.count("File ") == 2, "the caller's, and that which raised"
+    assert text.rstrip().splitlines()[-1].startswith("    json.decoder.JSONDecodeError")
+
+
+def test_a_record_may_have_a_short_line_for_terminals() -> None:
+    extra = {"run_id": "run_1", ON_TERMINAL: "support: finished (1.2 s)"}
+    for format, terminal in ((None, True), ("console", False), ("json", False)):
+        sink = started(format, terminal=terminal)
+        LOGGER.info("run finished: /runs/run_1", extra=extra)
+        text = sink.getvalue()
+        assert ("support: finished" in text, "/runs/run_1" in text) == (terminal, not terminal)
+        assert ON_TERMINAL not in text
+    sink = started(None, terminal=True, ended_runs=False)
+    LOGGER.warning("run failed: /runs/run_1", extra=extra)
+    LOGGER.warning("another line")
+    assert "another line" in sink.getvalue()
+    assert len(sink.getvalue().splitlines()) == 1
+
+
+def test_of_the_ids_a_terminal_shows_the_beginning_of_the_runs() -> None:
+    sink = started(None, terminal=True)
+    with logs.bound(run_id="run_0123456789abcdef0123456789abcdef", request_id="req_1", principal="local"):
+        LOGGER.warning("careful", extra={"tool": "pay"})
+    text = sink.getvalue()
+    assert "run_id=run_01234567 tool=pay" in text
+    assert "req_1" not in text
 
 
 def test_a_pattern_may_name_the_ids() -> None:

@@ -109,6 +109,17 @@ FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
 ORDER BY s.name LIMIT ?
 
+-- name: newest_threads
+SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
+    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
+    t.summary, t.unreadable
+FROM (
+    SELECT t.no FROM streams s JOIN threads t ON t.no = s.no
+    WHERE s.name >= ? AND s.name < ? AND t.principal = ? AND NOT t.erasing AND (t.updated_at, t.key) < (?, ?)
+    ORDER BY t.updated_at DESC, t.key DESC LIMIT ?
+) newest JOIN threads t ON t.no = newest.no
+ORDER BY t.updated_at DESC, t.key DESC
+
 -- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
     meta, erasing, pinned, summary, unreadable)
@@ -222,6 +233,14 @@ SELECT data FROM contexts WHERE principal = ?
 -- name: save_context
 INSERT INTO contexts (principal, data) VALUES (?, ?) ON CONFLICT (principal) DO UPDATE SET data = excluded.data
 
+-- name: tool_outputs
+SELECT o.call, o.tool, o.at, o.text FROM tool_output o
+WHERE o.run = (SELECT no FROM streams WHERE name = ?) ORDER BY o.at, o.call
+
+-- name: save_output
+INSERT INTO tool_output (run, call, tool, at, text) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (run, call) DO UPDATE SET tool = excluded.tool, at = excluded.at, text = excluded.text
+
 -- name: file
 SELECT id, principal, sha256, size, media_type, name, width, height, added_at, unused_since FROM files WHERE id = ?
 
@@ -317,6 +336,9 @@ DELETE FROM claims WHERE made = ?
 -- name: erase_claims_at
 DELETE FROM claims WHERE made >= ? AND made < ?
 
+-- name: erase_outputs
+DELETE FROM tool_output WHERE run = ?
+
 -- name: erase_run
 DELETE FROM runs WHERE accepted_no = ?
 
@@ -329,7 +351,7 @@ DELETE FROM streams WHERE no = ?
 -- The following lead to runs by one index each; `{matches}` stands for the statement of that name.
 
 -- name: matches
-(:principal IS NULL OR principal = :principal) AND (:status IS NULL OR status = :status)
+(:principal IS NULL OR principal = :principal) AND (:id IS NULL OR substr(id, 1, length(:id)) = :id) AND (:status IS NULL OR status = :status)
     AND (:agent IS NULL OR agent = :agent) AND (:parent IS NULL OR parent = :parent)
     AND (:thread IS NULL OR thread = (SELECT no FROM streams WHERE name = :thread))
     AND (:error_code IS NULL OR error_code = :error_code) AND (:error_id IS NULL OR error_id = :error_id)
@@ -377,6 +399,13 @@ WHERE parent = :parent
 -- name: scan_by_trace
 SELECT accepted_no, {matches} FROM runs INDEXED BY runs_trace
 WHERE trace_id = :trace_id
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_id
+SELECT accepted_no, {matches} FROM runs
+WHERE accepted_no IN (
+        SELECT no FROM streams WHERE name >= :id AND name < :id || char(1114111) ORDER BY name LIMIT :most
+    )
     AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
 
 -- name: scan_by_error_id
