@@ -22,6 +22,8 @@ from journeyman.server.serving.connections import (
 
 BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8, send_seconds=0.5)
 LARGE = 30 << 20  # bytes, more than the kernel keeps for a client
+MESSAGES: dict[str, Any] = {"bytes": bytes(LARGE), "text": "é" * (LARGE // 2)}
+SENT: list[str] = []  # large messages of WebSockets that were sent to their end
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -46,7 +48,9 @@ async def send_large(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "bytes": bytes(LARGE)})
+        kind = scope["query_string"].decode() or "bytes"
+        await send({"type": "websocket.send", kind: MESSAGES[kind]})
+        SENT.append(kind)
     else:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": bytes(LARGE), "more_body": scope["query_string"] == b"open"})
@@ -208,3 +212,17 @@ async def test_one_connection_too_many_is_told_to_come_again(port: int) -> None:
 def test_a_protocol_has_the_bounds_it_was_given() -> None:
     assert with_connection_bounds(BOUNDS).bounds is BOUNDS
     assert BoundedProtocol.bounds == ConnectionBounds()
+
+
+@pytest.mark.parametrize("kind", ["text", pytest.param("bytes", marks=pytest.mark.long)])
+async def test_a_large_message_of_a_socket_is_written_as_its_client_reads(port: int, kind: str) -> None:
+    SENT.clear()
+    url = f"http://127.0.0.1:{port}/large?{kind}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
+        assert (await socket.receive(10)).data == MESSAGES[kind]
+    assert [kind] == SENT
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /large?" + kind.encode() + b" HTTP/1.1\r\nhost: x\r\n" + UPGRADE + b"\r\n")
+    await asyncio.sleep(BOUNDS.send_seconds + 0.3)  # reads nothing, until the server lets it go
+    assert [kind] == SENT
+    writer.close()

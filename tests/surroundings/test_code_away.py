@@ -22,6 +22,7 @@ from tests.harness.incomplete_runtime import (
     look,
     pay,
 )
+from tests.surroundings.table import cell
 
 GRAPH = graph_of(
     (NodeSpec(name="ask", type="llm"), NodeSpec(name="score", type="function", call="code:score")),
@@ -59,6 +60,16 @@ async def interrupted(runtime: IncompleteRuntime, text: str = "a") -> str:
     return run_id
 
 
+@cell(
+    "node code",
+    "at resume",
+    "The run waits (`waiting_for: node`), and goes on when a start or a reload finds the code.",
+)
+@cell(
+    "tool code",
+    "at resume",
+    "The run waits (`waiting_for: tool`), and goes on when a start or a reload finds the code.",
+)
 @pytest.mark.parametrize(
     ("agent", "away", "lack"),
     [
@@ -99,6 +110,12 @@ async def test_it_does_not_count_in_the_limit_of_seconds() -> None:
         assert state.active_us < 1_000_000
 
 
+@cell(
+    "tool code",
+    "at resume",
+    "The call fails with `tool_not_found`, which the model reads.",
+    case="the served agent no longer lists it",
+)
 async def test_a_tool_that_the_served_agent_no_longer_lists_is_not_found_as_before() -> None:
     async with incomplete(desk(), gateway=FickleGateway(looking)) as runtime:
         run_id = await interrupted(runtime)
@@ -128,6 +145,7 @@ async def test_a_reload_finds_the_runs_that_wait() -> None:
         assert (await runtime.state(run_id)).status == "finished"
 
 
+@cell("tool code", "in a pause", "`deny` is taken; the run then waits for the code that it still needs.", case="denied")
 async def test_a_pause_for_a_human_stays_one_and_the_answer_acts_when_the_tool_is_here() -> None:
     async with incomplete(desk(), gateway=FickleGateway(paying)) as runtime:
         run_id = await runtime.start("a")
@@ -144,6 +162,12 @@ async def test_a_pause_for_a_human_stays_one_and_the_answer_acts_when_the_tool_i
         assert (await runtime.state(run_id)).status == "finished"
 
 
+@cell(
+    "tool code",
+    "in a pause",
+    "`approve` is refused with 409 `tool_away` and nothing is recorded; it can be given later.",
+    case="approved",
+)
 async def test_an_answer_that_would_run_code_that_is_not_here_is_refused_before_it_is_recorded() -> None:
     async with incomplete(desk(), gateway=FickleGateway(paying)) as runtime:
         run_id = await runtime.start("a")
@@ -163,6 +187,12 @@ async def test_an_answer_that_would_run_code_that_is_not_here_is_refused_before_
         assert (await runtime.state(run_id)).status == "finished"
 
 
+@cell(
+    "tool code",
+    "in a pause",
+    "The default is given at the deadline; then the run waits for the code.",
+    case="a deadline passes",
+)
 async def test_the_default_of_a_deadline_is_given_without_the_agent_and_then_the_run_waits() -> None:
     async with incomplete(gateway=FickleGateway(paying)) as runtime:
         spec = runtime.registry.tools["pay"].spec
@@ -184,6 +214,7 @@ async def test_the_default_of_a_deadline_is_given_without_the_agent_and_then_the
         assert (await runtime.types(run_id)).count("tool_call_started") == 1
 
 
+@cell("tool code", "in a pause", "The run is cancelled without its code.", case="cancelled")
 async def test_a_waiter_is_cancelled_without_its_code() -> None:
     async with incomplete(desk()) as runtime:
         run_id = await interrupted(runtime)

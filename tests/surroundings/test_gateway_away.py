@@ -21,6 +21,7 @@ from tests.harness.incomplete_runtime import (
     graph_of,
     incomplete,
 )
+from tests.surroundings.table import cell
 
 AWAY = [
     UNREACHABLE,
@@ -44,7 +45,11 @@ FAILS = [
 
 
 def named(error: ServiceError) -> str:
-    return f"{error.code}-{error.status}"
+    return error.code if error.status is None else f"{error.code} {error.status}"
+
+
+NOT_SET, RETRIED = AWAY[1], [AWAY[0], *AWAY[2:]]
+CODES_AWAY, CODES_FAILING = ", ".join(map(named, AWAY)), ", ".join(map(named, FAILS))
 
 
 async def life(runtime: IncompleteRuntime, run_id: str) -> list[str]:
@@ -52,6 +57,13 @@ async def life(runtime: IncompleteRuntime, run_id: str) -> list[str]:
     return [kind for kind in await runtime.types(run_id) if kind in ("run_paused", "run_resumed")]
 
 
+@cell(
+    "gateway",
+    "in a call",
+    "The run waits (`waiting_for: gateway`) with two events for the whole outage, and goes on within 2 s of the"
+    " return.",
+    case=CODES_AWAY,
+)
 @pytest.mark.parametrize("failure", AWAY, ids=named)
 async def test_an_hour_without_it_costs_two_events(failure: ServiceError) -> None:
     async with incomplete(desk()) as runtime:
@@ -77,10 +89,14 @@ async def test_an_hour_without_it_costs_two_events(failure: ServiceError) -> Non
         assert runtime.gateway.asked[0] - back <= 2.0
 
 
-@pytest.mark.parametrize("failure", AWAY, ids=named)
+@cell(
+    "gateway",
+    "in a call",
+    "Back within 10 s, the step tries again and no event is written.",
+    case="away for 5 s: " + ", ".join(map(named, RETRIED)),
+)
+@pytest.mark.parametrize("failure", RETRIED, ids=named)
 async def test_a_moment_without_it_costs_nothing(failure: ServiceError) -> None:
-    if failure.code == "gateway_not_set":
-        pytest.skip("it is set by a reload only, which the runs wait for")
     async with incomplete(desk()) as runtime:
         runtime.gateway.failure = failure
         run_id = await runtime.start("a")
@@ -91,6 +107,19 @@ async def test_a_moment_without_it_costs_nothing(failure: ServiceError) -> None:
         assert await life(runtime, run_id) == []
 
 
+@cell("gateway", "in a call", "The run waits at once: only a reload can set a gateway.", case=named(NOT_SET))
+async def test_a_gateway_that_is_not_set_is_not_called_again() -> None:
+    async with incomplete(desk()) as runtime:
+        runtime.gateway.failure = NOT_SET
+        run_id = await runtime.start("a")
+        assert (await runtime.state(run_id)).lacks == Lack("gateway")
+        runtime.gateway.failure = None
+        await runtime.pass_time(4)
+        assert (await runtime.state(run_id)).status == "finished"
+        assert await life(runtime, run_id) == ["run_paused", "run_resumed"]
+
+
+@cell("gateway", "in a call", "The run fails with that code.", case=CODES_FAILING)
 @pytest.mark.parametrize("failure", FAILS, ids=named)
 async def test_what_another_try_would_not_change_fails_at_once(failure: ServiceError) -> None:
     async with incomplete(desk()) as runtime:
@@ -101,8 +130,14 @@ async def test_what_another_try_would_not_change_fails_at_once(failure: ServiceE
         assert state.error.code == failure.code
 
 
+@cell(
+    "gateway",
+    "before the start",
+    "A first request whose caller is connected fails at once with the code; a run in the background waits.",
+    case="gateway_unreachable, gateway_circuit_open, gateway_not_set",
+)
 @pytest.mark.parametrize("failure", AWAY, ids=named)
-async def test_a_caller_who_waits_is_told_at_once_that_it_is_not_there(failure: ServiceError) -> None:
+async def test_a_caller_who_waits_gets_the_failure_at_once(failure: ServiceError) -> None:
     async with incomplete(desk()) as runtime:
         runtime.gateway.failure = failure
         runs = runtime.runtime.runs
@@ -123,6 +158,13 @@ async def test_a_caller_who_waits_is_told_at_once_that_it_is_not_there(failure: 
         assert result.status == ("paused" if state.status != "failed" else "failed")
 
 
+@cell(
+    "gateway",
+    "in a call",
+    "The call is made again a few times, since each may have been billed; then the run waits once, then it "
+    "fails with the code.",
+    case="gateway_timeout",
+)
 async def test_what_may_have_been_billed_is_asked_twice_and_then_fails() -> None:
     async with incomplete(desk()) as runtime:
         runtime.gateway.failure = ServiceTimeoutError("late", code="gateway_timeout")
@@ -139,6 +181,12 @@ async def test_what_may_have_been_billed_is_asked_twice_and_then_fails() -> None
         assert state.error.code == "gateway_timeout"
 
 
+@cell(
+    "gateway",
+    "in a call",
+    "The run fails with the last code once `GATEWAY_PATIENCE_SECONDS` have passed.",
+    case="with `GATEWAY_PATIENCE_SECONDS`",
+)
 @pytest.mark.parametrize(("patience", "paused"), [(5.0, 0), (120.0, 1)])
 async def test_patience_ends_with_the_last_code(patience: float, paused: int) -> None:
     async with incomplete(desk(), patience=patience) as runtime:
@@ -153,6 +201,12 @@ async def test_patience_ends_with_the_last_code(patience: float, paused: int) ->
         assert (await runtime.types(run_id)).count("run_paused") == paused
 
 
+@cell(
+    "gateway",
+    "in a pause",
+    "A gateway that answers probes but fails calls costs under 130 events an hour.",
+    case="its probe succeeds, calls fail",
+)
 async def test_a_gateway_that_answers_and_fails_its_calls_costs_few_events() -> None:
     async with incomplete(desk()) as runtime:
         runtime.gateway.failure = UNREACHABLE
@@ -166,6 +220,12 @@ async def test_a_gateway_that_answers_and_fails_its_calls_costs_few_events() -> 
         assert len(await life(runtime, run_id)) < 130
 
 
+@cell(
+    "gateway",
+    "in a pause",
+    "The approval is named first and can be answered; the other branch goes on when the gateway is back.",
+    case="another branch asks a human",
+)
 async def test_one_branch_waits_for_it_while_another_asks_a_human() -> None:
     nodes = (
         NodeSpec(name="begin", type="function", call="code:nothing"),
@@ -195,6 +255,12 @@ async def test_one_branch_waits_for_it_while_another_asks_a_human() -> None:
         assert (state.status, state.lacks, state.waiting_for) == ("paused", None, (asked.id,))
 
 
+@cell(
+    "gateway",
+    "in a pause",
+    "The parent waits as its child does, also over a restart; both finish when it is back.",
+    case="a child waits",
+)
 async def test_a_parent_waits_as_its_child_does() -> None:
     parent = graph_of(
         (NodeSpec(name="one", type="agent", agent="helper"), NodeSpec(name="two", type="llm")),
@@ -251,6 +317,7 @@ async def test_a_working_branch_lets_the_other_one_try_again() -> None:
         assert (await runtime.state(run_id)).status == "finished"
 
 
+@cell("gateway", "at resume", "All runs wait for it and finish; none fails.")
 async def test_runs_of_a_reboot_wait_for_a_late_gateway() -> None:
     def twice(text: str, number: int) -> Reply:
         return (("look", {"what": text}),) if number == 0 else "seen"

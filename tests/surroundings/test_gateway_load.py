@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from tests.harness.real_server import RealServer
+from tests.surroundings.table import cell
 
 AGENT = "type: react_agent\nname: worker\nmodel: m\nlimits: {seconds: 600}\n"
 
@@ -110,6 +111,12 @@ async def until_finished(server: RealServer, count: int, seconds: float) -> floa
     return time.monotonic() - began
 
 
+@cell(
+    "gateway",
+    "in a call",
+    "All runs finish; after the first 429 no more calls are made than the gateway takes.",
+    case="300 runs, 429 above 50 calls a second",
+)
 @pytest.mark.alone
 @pytest.mark.long
 async def test_300_runs_and_a_gateway_that_takes_50_calls_a_second(tmp_path: Path) -> None:
@@ -125,6 +132,12 @@ async def test_300_runs_and_a_gateway_that_takes_50_calls_a_second(tmp_path: Pat
     assert most <= 55
 
 
+@cell(
+    "gateway",
+    "in a call",
+    "Calls wait for a free connection as long as the run may take; all finish.",
+    case="520 runs, replies after 12 s",
+)
 @pytest.mark.alone
 @pytest.mark.long
 async def test_520_runs_and_a_model_that_takes_12_seconds(tmp_path: Path) -> None:
@@ -133,6 +146,12 @@ async def test_520_runs_and_a_model_that_takes_12_seconds(tmp_path: Path) -> Non
         print(f"\n520 runs in {await until_finished(server, 520, 120):.1f} s")
 
 
+@cell(
+    "gateway",
+    "at resume",
+    "50 and 500 runs wait for it; all finish within 60 s of its return.",
+    case="5 s late after a reboot",
+)
 @pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.parametrize("count", [50, 500])

@@ -18,6 +18,7 @@ import pytest
 
 from tests.harness.real_server import ROOT, RealServer
 from tests.harness.strace import required
+from tests.surroundings.table import cell
 
 SMALL = 1 << 15  # less than the write-ahead log holds by then, and more than what the server has logged
 UNLIMITED = resource.RLIM_INFINITY
@@ -85,6 +86,11 @@ def _replace(server: RealServer) -> None:
     copy.replace(server.database)
 
 
+@cell(
+    "journal file",
+    "in a pause",
+    "`/readyz` is 503 and says that the file was removed or replaced; requests get 503 `journal_lost`.",
+)
 @pytest.mark.parametrize(("lose", "what"), [(_unlink, "removed"), (_replace, "replaced")])
 async def test_the_journal_file_is_lost_in_a_pause(
     server: RealServer, lose: Callable[[RealServer], None], what: str
@@ -102,6 +108,7 @@ async def test_the_journal_file_is_lost_in_a_pause(
     assert f"{server.database} was {what} while this server had it open" in server.tail(100_000)
 
 
+@cell("journal file", "in a call", "Nothing that is written after the loss is acknowledged: 503 `journal_lost`.")
 async def test_the_journal_file_is_lost_in_a_call(server: RealServer) -> None:
     """Nothing is acknowledged that is written after the loss, not even before the server has looked by itself."""
     await server.start()
@@ -113,6 +120,12 @@ async def test_the_journal_file_is_lost_in_a_call(server: RealServer) -> None:
     assert {answer.status for answer in answers} <= {200, 202, 503}
 
 
+@cell(
+    "journal file",
+    "before the start",
+    "The start is refused with exit code 3: the log beside it holds committed data.",
+    case="missing, its `-wal` is there",
+)
 async def test_the_journal_file_is_missing_beside_its_log_before_the_start(server: RealServer) -> None:
     await server.start()
     await say(server)
@@ -124,6 +137,12 @@ async def test_the_journal_file_is_missing_beside_its_log_before_the_start(serve
     assert log_of(server).stat().st_size > 0
 
 
+@cell(
+    "journal file",
+    "at resume",
+    "The start is refused: the journal is older than what was acknowledged. `ACCEPT_ROLLBACK` goes on with it.",
+    case="its `-wal` is cut",
+)
 async def test_the_log_is_cut_before_the_start(server: RealServer) -> None:
     await server.start()
     await say(server)
@@ -137,6 +156,12 @@ async def test_the_log_is_cut_before_the_start(server: RealServer) -> None:
     assert (await say(server)).status == 200
 
 
+@cell(
+    "disk",
+    "in a call",
+    "Requests get 507 `storage_full`, `/readyz` is 503 with the reason, and both recover when there is room.",
+    case="full",
+)
 async def test_the_disk_is_full_while_the_server_runs(server: RealServer) -> None:
     await server.start()
     await say(server)
@@ -150,6 +175,12 @@ async def test_the_disk_is_full_while_the_server_runs(server: RealServer) -> Non
     assert (await say(server)).status == 200
 
 
+@cell(
+    "journal file",
+    "in a call",
+    "Requests get 503 `storage_unavailable`, `/readyz` is 503 with the reason, and both recover.",
+    case="locked by another process",
+)
 @pytest.mark.long
 async def test_the_journal_file_is_locked_while_the_server_runs(server: RealServer) -> None:
     await server.start()
@@ -166,6 +197,12 @@ async def test_the_journal_file_is_locked_while_the_server_runs(server: RealServ
     assert (await say(server)).status == 200
 
 
+@cell(
+    "disk",
+    "in a call",
+    "The server says that it cannot write, ends its runs' processes in order, and exits with 1.",
+    case="a flush fails",
+)
 @pytest.mark.long
 async def test_a_flush_fails_while_the_server_runs(server: RealServer) -> None:
     required()

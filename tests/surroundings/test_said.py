@@ -15,6 +15,7 @@ from journeyman.errors import ConfigurationError, StateError
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
+from tests.surroundings.table import cell
 
 AGENT = """\
 type: react_agent
@@ -72,6 +73,12 @@ async def get(app: App, path: str) -> Any:
     return (await request(app, "GET", path)).json()
 
 
+@cell(
+    "agent file",
+    "at resume",
+    "The start names the open runs, `serve --strict` refuses, and an answer that needs the tools gets 409; back"
+    " in its folder, the run goes on.",
+)
 async def test_a_restart_in_another_folder_and_back(
     folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -142,6 +149,7 @@ async def waiting(folders: tuple[Path, Path], count: int = 1) -> list[str]:
     return [run["run_id"] for run in runs]
 
 
+@cell("agent file", "in a pause", "`POST /runs/cancel` ends the runs that wait.", case="cancelled")
 async def test_a_server_cancels_runs_that_wait(folders: tuple[Path, Path]) -> None:
     runs = await waiting(folders, 2)
     async with served(folders[1]) as app:
@@ -157,6 +165,12 @@ async def test_a_server_cancels_runs_that_wait(folders: tuple[Path, Path]) -> No
                 pass
 
 
+@cell(
+    "agent file",
+    "in a pause",
+    "`journeyman runs cancel --waiting` ends them without a server.",
+    case="cancelled, no server",
+)
 async def test_the_command_line_cancels_them_without_a_server(folders: tuple[Path, Path]) -> None:
     [run] = await waiting(folders)
     settings = Settings.read(env_file=None, database_url=f"sqlite:///{folders[0].parent / 'j.db'}")

@@ -37,6 +37,7 @@ from journeyman.errors import (
     ValidationError,
 )
 from journeyman.events.messages import valid_text
+from journeyman.exhaustion import Resource, exhausted_by
 from journeyman.ids import Ids
 
 _LOG = logging.getLogger(__name__)
@@ -87,6 +88,11 @@ _GENERIC_MESSAGES = {
     500: "The server failed to answer this request. Its log has the details under this `error_id`.",
     503: "The journal is not available now. A request that was not answered had no effect. Try again.",
     507: "The disk of the journal is full. A request that was not answered had no effect.",
+}
+_EXHAUSTED: dict[Resource, str] = {
+    "memory": "The server has no memory for this request now. Try again in a moment.",
+    "threads": "The server cannot start a thread for this request now. Try again in a moment.",
+    "files": "The server cannot open a file or connection for this request now. Try again in a moment.",
 }
 Mask = Callable[[str], str]
 _RETRY_AFTER = 1  # seconds, if the error names none
@@ -163,7 +169,14 @@ def status_of(exc: BaseException) -> int:
         return 422
     if isinstance(exc, BaseError) and exc.code in STATUS_OF_CODE:
         return STATUS_OF_CODE[exc.code]
+    if _is_exhausted(exc):
+        return 503
     return next((STATUS_OF_CLASS[cls] for cls in type(exc).__mro__ if cls in STATUS_OF_CLASS), 500)
+
+
+def _is_exhausted(exc: BaseException) -> bool:
+    """Return whether an unexpected error comes from a lack of memory, threads or files."""
+    return not isinstance(exc, BaseError) and exhausted_by(exc) is not None
 
 
 def _unmasked(text: str) -> str:
@@ -198,7 +211,8 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
         code = _CODE_OF_STATUS.get(status, phrase.lower().replace(" ", "_"))
         return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
-        return "internal_error", _GENERIC_MESSAGES[500]
+        resource = exhausted_by(exc)
+        return ("exhausted", _EXHAUSTED[resource]) if resource else ("internal_error", _GENERIC_MESSAGES[500])
     if isinstance(exc, JournalLostError):
         return exc.code, f"Nothing can be written: {exc.reason}. Its operator has to repair the journal and restart."
     if status == 500 or (isinstance(exc, StorageError) and not isinstance(exc, HistoryUnreadableError)):

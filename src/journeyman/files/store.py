@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
 
@@ -21,6 +20,7 @@ from journeyman.files.data_urls import data_url
 from journeyman.files.picture_sizes import MAX_PIXELS, MAX_SIDE, is_too_large, picture_size
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, FileRow, Journal
+from journeyman.thread_pool import ThreadPool
 
 PIECE = 256 * 1024  # bytes that one job of a thread writes or reads: others get their turn after it
 MOST_RECEIVED = 4  # files that are received for one principal at the same time
@@ -53,7 +53,7 @@ class FileStore:
         self._ids = ids
         self._limits = limits
         self._receiving: Counter[str] = Counter()  # files that are being received, by principal
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
+        self._pool = ThreadPool(_THREADS, thread_name_prefix="files")
 
     async def open(self) -> None:
         """Delete the bytes that an earlier process wrote and did not acknowledge, and collect what is old."""

@@ -217,6 +217,8 @@ def _journal_reason(trouble: StorageError, passing: bool) -> str:
         return f"{trouble.reason}: see the log, repair the journal, restart"
     if trouble.code == "storage_full":
         return "the disk is full: free some space"
+    if trouble.code == "exhausted":
+        return "the server has too little memory: give it more"
     if passing:
         return "the journal's file is locked by another process"
     return "a commit failed: see the log, repair the disk, restart"

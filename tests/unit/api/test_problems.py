@@ -14,6 +14,7 @@ from journeyman.api.problems import (
     RequestError,
     answer_problem,
     problem_of,
+    problem_retry_after,
     status_of,
 )
 from journeyman.api.security.request_context import RequestContext
@@ -111,3 +112,17 @@ def test_secrets_are_taken_out_of_every_sentence() -> None:
     assert "hunter2222" not in repr(unknown)
     assert unknown.errors == [FieldProblem("a.[secret]", "unknown field [secret]")]
     assert problem_of(errors.NotFoundError("no run 'hunter2222'"), SequentialIds(), mask).error == "no run '[secret]'"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "The server has no memory for this request now."),
+        (RuntimeError("can't start new thread"), "The server cannot start a thread for this request now."),
+        (OSError(24, "Too many open files"), "The server cannot open a file or connection for this request now."),
+    ],
+)
+def test_a_lack_of_memory_threads_or_files_passes(error: Exception, sentence: str) -> None:
+    problem = problem_of(error, SequentialIds())
+    assert (problem.status, problem.code, problem.error) == (503, "exhausted", f"{sentence} Try again in a moment.")
+    assert problem_retry_after(error, problem.status) == 1

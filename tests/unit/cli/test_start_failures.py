@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.cli.start_failures import MEMORY, THREADS, lack_behind, lack_of_memory
+from journeyman.cli.start_failures import FILES, MEMORY, THREADS, lack_behind, lack_of_memory
 
 
 def after(error: Exception) -> Exception:
@@ -26,6 +26,8 @@ def after(error: Exception) -> Exception:
     [
         (MemoryError(), MEMORY),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), MEMORY),
+        (OSError(errno.EMFILE, "Too many open files"), FILES),
+        (after(OSError(errno.ENFILE, "Too many open files in system")), FILES),
         (ImportError("_core.so: failed to map segment from shared object"), MEMORY),
         (RuntimeError("can't start new thread"), THREADS),
         (after(RuntimeError("can't start new thread")), THREADS),
@@ -34,7 +36,7 @@ def after(error: Exception) -> Exception:
         (OSError(errno.EACCES, "Permission denied"), None),
     ],
 )
-def test_only_errors_of_memory_and_threads_have_a_sentence(error: Exception, sentence: str | None) -> None:
+def test_only_errors_of_memory_threads_and_files_have_a_sentence(error: Exception, sentence: str | None) -> None:
     assert lack_behind(error) == sentence
 
 
@@ -44,7 +46,7 @@ def test_a_process_without_a_limit_has_enough_memory() -> None:
 
 # With a stack this large, the system refuses a thread as it does when a user may have no more of them.
 @pytest.mark.parametrize(
-    ("megabytes", "stack", "sentence"), [(100, 8, MEMORY), (800, 1024, THREADS), (2500, 1024, THREADS)]
+    ("megabytes", "stack", "sentence"), [(100, 8, MEMORY), (800, 1024, THREADS), (1500, 1024, THREADS)]
 )
 def test_serve_ends_with_one_sentence(tmp_path: Path, megabytes: int, stack: int, sentence: str) -> None:
     (tmp_path / "agent.yaml").write_text("type: react_agent\nname: a\nprompt: p\n")

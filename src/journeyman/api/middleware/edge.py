@@ -23,6 +23,7 @@ from journeyman.telemetry.logs.setup import bind
 from journeyman.telemetry.metrics.recorders import RequestServed
 
 _LOG = logging.getLogger(__name__)
+_TRY_AGAIN = 1013  # close code
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -84,7 +85,7 @@ class EdgeMiddleware:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": exc.code})
             return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _Frames(send, context, self._unread))
 
     def _path_template(self, scope: Scope) -> str:
         """Return the matched route's path, with parameters by name; empty if no route matched."""
@@ -129,6 +130,35 @@ def _bind(context: RequestContext) -> None:
     bind(request_id=context.request_id, trace_id=context.trace_id, client=context.address or None)
     if context.caller is not None:
         bind(principal=context.caller.principal)
+
+
+class _Frames:
+    """ASGI `send` of a WebSocket that counts a large frame as unread until it is sent.
+
+    If its principal has too much unread already, the socket is closed with 1013 (try again later).
+    """
+
+    __slots__ = ("_context", "_send", "_unread")
+
+    def __init__(self, send: Send, context: RequestContext, unread: UnreadBytes) -> None:
+        self._send = send
+        self._context = context
+        self._unread = unread
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message. Raises ClientDisconnected for a frame for which there is no room."""
+        text = message.get("text")
+        if text is None or len(text) <= LARGE_BYTES or self._context.caller is None:
+            await self._send(message)
+            return
+        principal, count = self._context.principal, len(text.encode())
+        if not self._unread.add(principal, count):
+            await self._send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": too_much_unread().code})
+            raise ClientDisconnected
+        try:
+            await self._send(message)
+        finally:
+            self._unread.remove(principal, count)
 
 
 class _Answer:

@@ -23,6 +23,7 @@ from journeyman.api.requests import answer_of, start_of
 from journeyman.api.responses import encode
 from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.api.security.scopes import COMMANDS
+from journeyman.api.security.unread_bytes import LARGE_BYTES
 from journeyman.api.websocket_messages import (
     Acknowledged,
     Cancel,
@@ -209,9 +210,10 @@ class _Socket:
 
     async def _send(self, frame: bytes) -> None:
         """Send one frame at a time. Raises ClientDisconnected if the client reads nothing for too long."""
+        seconds = self._dependencies.limits.send_seconds * (1 + len(frame) // LARGE_BYTES)  # sent in slices
         async with self._sending:
             try:
-                async with asyncio.timeout(self._dependencies.limits.send_seconds):
+                async with asyncio.timeout(seconds):
                     await self._send_frame({"type": "websocket.send", "text": frame.decode()})
             except (TimeoutError, OSError) as exc:
                 raise ClientDisconnected from exc

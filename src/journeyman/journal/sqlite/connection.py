@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from journeyman.errors import ConfigurationError, HistoryUnreadableError, StorageError
+from journeyman.exhaustion import exhausted_by
 from journeyman.journal.sqlite.file_lock import NO_SPACE
 from journeyman.journal.sqlite.statements import migrations
 
@@ -33,6 +34,9 @@ def translate(exc: Exception, path: Path, number: int = 0) -> StorageError:
         return StorageError(text, code="storage_full", retry_after=10)
     if isinstance(exc, apsw.BusyError | apsw.LockedError):
         return StorageError(f"{path} is locked by another process: end it or try again", retry_after=2)
+    if _is_without_memory(exc):
+        text = f"{path} cannot be read or written now: the server has too little memory; give it more"
+        return StorageError(text, code="exhausted", retry_after=2)
     if isinstance(exc, apsw.NotADBError):
         return StorageError(f"{path} is not a journal (or is encrypted or damaged): restore a backup or choose another")
     if isinstance(exc, UnicodeDecodeError | msgspec.MsgspecError):
@@ -42,6 +46,12 @@ def translate(exc: Exception, path: Path, number: int = 0) -> StorageError:
     if isinstance(exc, apsw.CantOpenError):
         return StorageError(f"{path} cannot be opened ({exc}): check the folder and its permissions")
     return StorageError(f"{path} could not be read or written ({exc}): check the disk, then restart")
+
+
+def _is_without_memory(exc: Exception) -> bool:
+    """Return whether there was no memory: the transaction was rolled back, and can be tried again."""
+    result = getattr(exc, "extendedresult", 0)
+    return isinstance(exc, apsw.NoMemError) or result == apsw.SQLITE_IOERR_NOMEM or exhausted_by(exc) == "memory"
 
 
 def _is_failed_sync(exc: Exception) -> bool:

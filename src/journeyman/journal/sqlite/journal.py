@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +53,7 @@ from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.sqlite.writer import IDLE_SECONDS, GroupCommitted, Ticket, Writer, ignore_group
 from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.transactions import Transactions
+from journeyman.thread_pool import ThreadPool
 
 logger = logging.getLogger(__name__)
 
@@ -109,14 +109,14 @@ class SqliteJournal:
         self._epoch = 0
         self._inline_reads: Reads | None = None
         self._idle_reads: deque[Reads] = deque()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: ThreadPool | None = None
         self._writer: Writer | None = None
 
     # --- opening and closing
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader")
+        self._pool = ThreadPool(READERS, thread_name_prefix="journal-reader")
         try:
             db = await loop.run_in_executor(self._pool, self._open_files)
         except BaseException:

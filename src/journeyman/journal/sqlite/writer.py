@@ -20,6 +20,7 @@ import apsw
 import msgspec
 
 from journeyman.errors import JournalLostError, ResourceError, StateError, StorageError
+from journeyman.exhaustion import exhausted_by
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.connection import translate
@@ -239,15 +240,32 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while group := self._take():
-                seconds = self._commit(group)
-                if any(ticket.truncate for ticket in group):
-                    self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                self._hand_over(group, seconds)
-                del group  # its batches may be large, and the next one may be long in coming
-                self._checkpoint_if_due()
+            while self._work():
+                pass
         finally:
             self._close()
+
+    def _work(self) -> bool:
+        """Write the next group. A fault refuses all later work. Returns False when the writer has to stop."""
+        group: list[Ticket] = []
+        try:
+            group = self._take()
+            if not group:
+                return False
+            seconds = self._commit(group)
+            if any(ticket.truncate for ticket in group):
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            handed, group = group, []  # its batches may be large, and the next one may be long in coming
+            self._hand_over(handed, seconds)
+            del handed
+            self._checkpoint_if_due()
+        except Exception as exc:  # a writer that ended in silence would leave all that wait for it without an answer
+            logger.exception("the journal's writer failed")
+            error = StorageError(f"{self._path} is no longer written ({exc!r}): restart the server")
+            self._give_up(error)
+            _fail_all(group, error)
+            self._hand_over(group, 0.0)
+        return True
 
     def _take(self) -> list[Ticket]:
         """Wait for work. Returns the next group: results first, up to `batch_size` events but at least one batch.
@@ -360,6 +378,8 @@ class Writer:
                 self._commit([ticket])
             return
         error = StorageError(f"the journal could not write this batch ({exc!r}): please report it with the log")
+        if exhausted_by(exc) is not None:
+            error = self._refusing = translate(exc, self._path)
         error.__cause__ = exc
         group[0].fail(exc if isinstance(exc, StorageError) else error)
         logger.error("a batch could not be written", exc_info=exc)

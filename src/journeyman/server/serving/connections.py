@@ -11,10 +11,12 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
 READ_BYTES = 64 << 10
+SLICE_BYTES = 256 << 10  # of a large message on a WebSocket
 
 
 class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class AnsweringSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that answers frames it cannot read. uvicorn's keeps such a connection open in silence."""
+    """A WebSocket that answers frames it cannot read, and sends a large message in slices.
+
+    uvicorn's keeps such a connection open in silence, and writes a large message as a whole.
+    """
 
     bounds = ConnectionBounds()
 
@@ -118,9 +123,28 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message. Raises ClientDisconnected, also after the protocol closed the connection itself."""
         await self.writable.wait()
-        if self.close_sent and message["type"] == "websocket.send":
-            raise ClientDisconnected
+        if message["type"] == "websocket.send":
+            if self.close_sent:
+                raise ClientDisconnected
+            text, data = message.get("text"), message.get("bytes")
+            if len(text or data or "") > SLICE_BYTES:
+                await self._send_slices(text.encode() if text else data, is_text=bool(text))
+                return
         await super().send(message)
+
+    async def _send_slices(self, data: bytes, *, is_text: bool) -> None:
+        """Send a message as fragments, each once the client has read of those before it."""
+        begin = self.conn.send_text if is_text else self.conn.send_binary
+        for start in range(0, len(data), SLICE_BYTES):
+            await self.writable.wait()
+            if self.disconnected or self.close_sent:
+                raise ClientDisconnected
+            end = start + SLICE_BYTES
+            try:
+                (self.conn.send_continuation if start else begin)(data[start:end], end >= len(data))
+            except InvalidState:
+                raise ClientDisconnected from None
+            self.transport.write(b"".join(self.conn.data_to_send()))
 
     def send_receive_event_to_app(self) -> None:
         """Pass a frame to the application. Text that is not UTF-8 closes the socket (1007) and is not logged as an

@@ -18,6 +18,7 @@ from journeyman.llm.routing import Models
 from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
+from journeyman.server.serving.descriptors import DescriptorWatch
 from journeyman.server.serving.garbage_collection import FrozenObjects
 from journeyman.server.serving.start_signals import StartSignals
 from journeyman.server.serving.used_models import used_models
@@ -51,6 +52,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._clients_stopped = False
+        self._descriptors = DescriptorWatch()
         self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
         self.failed = False  # the server ended by itself
         self._hurried = asyncio.Event()
@@ -93,6 +95,7 @@ class _Server(uvicorn.Server):
             gc.collect()
         self._clients_stopped = sweep(self.server_state.connections, asyncio.get_running_loop().time())
         self._frozen.renew_after_reload()
+        self._descriptors.look()
         self._exit_if_disk_failed()
 
     def _exit_if_disk_failed(self) -> None:

@@ -16,6 +16,7 @@ from journeyman.server.serving.garbage_collection import collect_seldom
 from journeyman.server.serving.start_signals import StartSignals
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
+from journeyman.thread_pool import ThreadPool
 from journeyman.tools.discovery.discovery import Discovery, discover
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
@@ -43,6 +44,7 @@ async def _start(
     settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool, signals: StartSignals
 ) -> int:
     signals.starting(asyncio.current_task())
+    asyncio.get_running_loop().set_default_executor(ThreadPool(thread_name_prefix="server"))
     try:
         return await _serve(settings, path, offline, watch, strict, signals)
     except asyncio.CancelledError:

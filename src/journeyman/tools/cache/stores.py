@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import apsw
 import msgspec
+
+from journeyman.thread_pool import ThreadPool
 
 _log = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class SqliteStore:
     def __init__(self, path: Path, bounds: StoreBounds | None = None) -> None:
         self._path = path
         self._bounds = StoreBounds() if bounds is None else bounds
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tool-cache")
+        self._thread = ThreadPool(1, thread_name_prefix="tool-cache")
         self._file = _File(path)
         self._opening: asyncio.Future[None] | None = None
         self._writes = 0

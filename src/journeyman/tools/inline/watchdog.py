@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 _log = logging.getLogger("journeyman.tool")
@@ -26,7 +26,8 @@ _STACK_LINES = 12
 class Watchdog:
     """Watches the inline tools of one event loop. Its thread lives only while such tools run."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_thread: Callable[..., threading.Thread] = threading.Thread) -> None:
+        self._make_thread = make_thread
         self.blocks: Counter[str] = Counter()  # tool -> steps of more than 100 ms
         self._tool = ""
         self._started = 0.0  # when the current step started; 0 between steps
@@ -39,11 +40,18 @@ class Watchdog:
     def watched(self, tool: str, coroutine: Coroutine[Any, Any, Any]) -> TimedCoroutine:
         """Return an awaitable that runs the coroutine on the loop and times its steps."""
         if self._thread is None or not self._thread.is_alive():
-            self._loop_thread = threading.get_ident()
-            self._thread = threading.Thread(target=self._watch, name="journeyman-watchdog", daemon=True)
-            self._last = time.monotonic()
-            self._thread.start()
+            self._start_thread()
         return TimedCoroutine(self, tool, coroutine)
+
+    def _start_thread(self) -> None:
+        """Start the thread. If the system gives none, a block is logged without its stack, and no tool fails for it."""
+        self._loop_thread = threading.get_ident()
+        self._thread = self._make_thread(target=self._watch, name="journeyman-watchdog", daemon=True)
+        self._last = time.monotonic()
+        try:
+            self._thread.start()
+        except RuntimeError as exc:
+            _log.warning("inline tools run without the watch for blocks: %s", exc)
 
     def close(self) -> None:
         """End the thread; idempotent."""

@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from journeyman.api.app import build_app
 from journeyman.api.json_body import ClientDisconnected
-from journeyman.api.middleware.edge import EdgeMiddleware, _Answer
+from journeyman.api.middleware.edge import EdgeMiddleware, _Answer, _Frames
 from journeyman.api.security.request_context import RequestContext
 from journeyman.api.security.unread_bytes import LARGE_BYTES, UnreadBytes
 from journeyman.auth.principal import LOCAL
@@ -187,3 +187,35 @@ async def test_an_answer_without_room_is_an_error_that_says_so() -> None:
     refused = await request(edge, "GET", "/large")
     assert (refused.status, refused.json()["code"]) == (503, "too_much_unread")
     assert "retry-after" in refused.headers
+
+
+async def test_a_socket_is_closed_at_a_large_frame_for_which_there_is_no_room() -> None:
+    sent, unread = [], UnreadBytes(LARGE_BYTES)
+    counted: list[int] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        counted.append(unread._bytes.get(LOCAL.principal, 0))
+
+    frames = _Frames(send, RequestContext(LOCAL, "req_1", {}), unread)
+    small, large = ({"type": "websocket.send", "text": "é" * count} for count in (1, LARGE_BYTES + 1))
+    for message in (small, large, large):
+        await frames(message)
+    assert (sent, counted) == ([small, large, large], [0, 2 * (LARGE_BYTES + 1), 2 * (LARGE_BYTES + 1)])
+    assert unread.add(LOCAL.principal, LARGE_BYTES)
+    await frames(small)
+    with pytest.raises(ClientDisconnected):
+        await frames(large)
+    assert sent[4:] == [{"type": "websocket.close", "code": 1013, "reason": "too_much_unread"}]
+
+
+async def test_a_large_frame_that_could_not_be_sent_is_no_longer_unread() -> None:
+    async def send(message: Message) -> None:
+        raise ClientDisconnected
+
+    unread = UnreadBytes(LARGE_BYTES)
+    with pytest.raises(ClientDisconnected):
+        await _Frames(send, RequestContext(LOCAL, "req_1", {}), unread)(
+            {"type": "websocket.send", "text": "x" * (LARGE_BYTES + 1)}
+        )
+    assert unread._bytes == {}

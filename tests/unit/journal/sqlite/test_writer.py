@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,51 @@ async def test_a_full_disk_refuses_and_recovers(journal: SqliteJournal) -> None:
     await limit(journal, pages + 1000)
     assert [entry.seq for entry in (await journal.commit(accept("r1", text="x" * 100_000))).entries] == [1, 2]
     assert [entry.seq for entry in (await journal.commit(say("r0", "on"))).entries] == [3]
+
+
+@pytest.mark.alone  # the limit is that of all connections of the process
+async def test_a_lack_of_memory_refuses_and_recovers(journal: SqliteJournal) -> None:
+    await journal.commit(accept("r0"))
+    apsw.hard_heap_limit(1)
+    try:
+        with pytest.raises(StorageError) as refused:
+            await journal.commit(accept("r1", text="x" * 500_000))
+    finally:
+        apsw.hard_heap_limit(0)
+    assert (refused.value.code, refused.value.retry_after) == ("exhausted", 2)
+    assert journal.healthy
+    assert journal.trouble is refused.value
+    assert (await journal.commit(accept("r1"))).entries
+    assert journal.trouble is None
+
+
+async def test_a_batch_without_memory_can_be_tried_again(journal: SqliteJournal) -> None:
+    """Python's own error, from the code of a batch."""
+
+    def work(transactions: Any) -> None:
+        raise MemoryError
+
+    with pytest.raises(StorageError) as refused:
+        await journal._writing().call(work)
+    assert (refused.value.code, refused.value.retry_after) == ("exhausted", 2)
+    assert journal.healthy
+    assert (await journal.commit(accept("r0"))).entries
+
+
+async def test_a_writer_that_fails_says_so_and_leaves_nobody_waiting(journal: SqliteJournal) -> None:
+    writer = journal._writing()
+    writer._checkpoint_pages = "a fault"  # type: ignore[assignment]
+    tickets = [journal.submit(accept(f"r{number}")) for number in range(3)]
+    await tickets[0]
+    with pytest.raises(StorageError, match="is no longer written"):
+        await commit_for_ever(journal)
+    assert not journal.healthy
+    assert all(ticket.done() for ticket in tickets)
+
+
+async def commit_for_ever(journal: SqliteJournal) -> None:
+    for number in count():
+        await journal.commit(accept(f"later{number}"))
 
 
 async def limit(journal: SqliteJournal, pages: int) -> int:

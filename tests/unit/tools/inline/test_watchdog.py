@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 
 import pytest
 
+from journeyman.tools.inline.watchdog import Watchdog
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import tool
 
@@ -85,3 +87,21 @@ async def test_a_cancelled_tool_may_clean_up(run):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert cleaned == ["yes"]
+
+
+class RefusedThread(threading.Thread):
+    """A thread that the system does not give."""
+
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+async def test_without_a_thread_a_tool_runs_unwatched(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "journeyman.tool")
+    watchdog = Watchdog(RefusedThread)
+
+    async def work() -> str:
+        return "done"
+
+    assert await watchdog.watched("work", work()) == "done"
+    assert "without the watch for blocks: can't start new thread" in caplog.text
