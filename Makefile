@@ -17,10 +17,10 @@ unit: .venv/.dev          ## the unit tests but those that measure CPU, with few
 check: .venv/.dev         ## one test file or folder: make check F=tests/unit/test_ids.py
 	$(PYTEST) $(F) -m "not long"
 
-test: .venv/.dev          ## every suite, the long ones in a reduced dose: side by side, then what needs the machine alone
+test: .venv/.dev          ## every suite, the long ones in a reduced dose: first what may share the machine with much
 	@failed=0; \
 	$(PYTEST) tests -m "not long and not alone" --examples first -n 3 $(SIDE_BY_SIDE) || failed=1; \
-	$(PYTEST) tests -m "alone and not long" --examples first || failed=1; \
+	$(PYTEST) tests -m "alone and not long" --examples first -n 2 $(SIDE_BY_SIDE) || failed=1; \
 	exit $$failed
 
 test-long: .venv/.dev .venv/.prometheus ## the full doses

@@ -14,7 +14,15 @@ from typing import Any
 
 from journeyman.cli import main
 
-PRELOADED = ("journeyman.cli.commands.serve", "journeyman.server.serving.app", "journeyman.server.serving.listen")
+PRELOADED = (
+    "journeyman.cli.commands.serve",
+    "journeyman.server.serving.app",
+    "journeyman.server.serving.listen",
+    "journeyman.server.serving.serve",
+    "journeyman.egress.pool",  # aiohttp
+    "pydantic.v1",  # FastAPI imports it with its first route
+    "uvloop",
+)
 REQUEST_BYTES = 1 << 20
 
 

@@ -19,6 +19,7 @@ from journeyman.agents.policy_merge import restricted_to as restricted_to
 from journeyman.agents.spec import AgentSpec as AgentSpec
 from journeyman.api.app import build_app
 from journeyman.clock import SystemClock
+from journeyman.journal.sqlite.verify import verify_journal as verify_journal
 from journeyman.server.composition import build
 from journeyman.server.serving.app import api_dependencies as ports
 from journeyman.settings import Settings
