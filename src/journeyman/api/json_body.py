@@ -156,7 +156,7 @@ def convert(value: JSON, model: type[T]) -> T:
     try:
         return _convert(value, model)
     except msgspec.ValidationError as exc:
-        fields = wrong_fields(value, exc, lambda rest: _convert(rest, model))
+        fields = wrong_fields(value, model, exc)
         raise RequestError(" ".join(field.message for field in fields), fields=fields) from exc
 
 
