@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from codecs import BOM_UTF8
 from typing import TypeVar
 
 import msgspec
@@ -36,7 +37,16 @@ async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: Reque
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _JSON_TYPES:
         raise RequestError("Send a JSON body with `Content-Type: application/json`.", status=415, code="not_json")
+    refuse_encoded(headers)
     return parse(await read_body(headers, receive, limits), limits)
+
+
+def refuse_encoded(headers: dict[bytes, bytes]) -> None:
+    """Raise RequestError (415) if the body is compressed: its size could not be limited before it is unpacked."""
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in (b"", b"identity"):
+        text = f"The body is encoded with {encoding.decode('latin-1')!r}: send it as it is, without Content-Encoding."
+        raise RequestError(text, status=415, code="encoded_body")
 
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> bytes:
@@ -87,6 +97,7 @@ def parse(raw: bytes, limits: RequestLimits) -> JSON:
 
     Raises RequestError (422, `invalid_json`).
     """
+    raw = raw.removeprefix(BOM_UTF8)  # RFC 8259, 8.1: a reader may ignore it
     if raw.count(b'"') - raw.count(b'\\"') > 4 * limits.json_nodes:
         raise _invalid(f"more than {limits.json_nodes} values")
     skeleton = _STRING.sub(b"", raw)  # the structure without its strings, so that no text is counted

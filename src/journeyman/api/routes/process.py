@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
+from journeyman.api.accept import wants_stream
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.disconnects import cancel_for, wait_or_cancel
 from journeyman.api.json_body import ClientDisconnected, convert, read_json
@@ -28,7 +29,7 @@ class Process:
         context = context_of(scope)
         raw = await read_json(context.headers, receive, self._dependencies.limits)
         body = convert(raw, ProcessRequest)
-        stream = not body.background and b"text/event-stream" in context.headers.get(b"accept", b"")
+        stream = not body.background and wants_stream(context.headers.get(b"accept", b""))
         start = start_of(body, context, stream=stream or body.background, key=key_of(context, PATH, raw))
         started = await self._runs.start(context.principal, start)
         if stream:
