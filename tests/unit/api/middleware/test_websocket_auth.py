@@ -82,3 +82,9 @@ async def test_a_socket_ends_with_its_credential(secured: SecuredApp) -> None:
         await secured.keys.revoke(new.row.id)
         await turn(secured, 5)
         assert (await client.outbound.get())["code"] == 1008
+
+
+async def test_a_large_first_message_is_refused_unread(secured: SecuredApp) -> None:
+    async with socket(secured.app) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": secured.secrets["run"], "pad": "x" * (64 << 10)})
+        assert (await client.receive())["code"] == "unauthenticated"
