@@ -134,6 +134,6 @@ class Child:
         """The end of what it wrote, for a failure's text."""
         parts = []
         for file in (self.out, self.err):
-            text = file.read_text(errors="replace")[-characters:] if file.exists() else ""
+            text = file.read_text("utf-8", "replace")[-characters:] if file.exists() else ""
             parts.append(f"--- {file.name}\n{text}")
         return "\n".join(parts)

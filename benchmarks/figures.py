@@ -80,7 +80,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 def write(file: Path, figures: Sequence[Figure]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([{**asdict(f), "ratio": f.ratio} for f in figures], indent=1) + "\n")
+    file.write_text(json.dumps([{**asdict(f), "ratio": f.ratio} for f in figures], indent=1) + "\n", "utf-8")
 
 
 def _round(value: float) -> str:

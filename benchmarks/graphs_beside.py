@@ -44,8 +44,8 @@ async def journeyman() -> dict[str, float]:
         lines = ["type: custom_react_agent", "model: offline", "graph:", "  start: n0", "  nodes:"]
         lines += [f'    n{number}: {{type: function, call: "nodes:nothing"}}' for number in range(NODES)]
         lines += ["  edges:", *(f"    - {{from: n{number}, to: n{number + 1}}}" for number in range(NODES - 1))]
-        (folder / "chain.yaml").write_text("\n".join([*lines, f"    - {{from: n{NODES - 1}, to: end}}", ""]))
-        (folder / "nodes.py").write_text("async def nothing(ctx):\n    return None\n")
+        (folder / "chain.yaml").write_text("\n".join([*lines, f"    - {{from: n{NODES - 1}, to: end}}", ""]), "utf-8")
+        (folder / "nodes.py").write_text("async def nothing(ctx):\n    return None\n", "utf-8")
         agent = await AgentFactory(folder / "chain.yaml").create_agent()
         result = await agent.run("go")
         assert result.status == "finished", result

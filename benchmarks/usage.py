@@ -15,7 +15,7 @@ def tree(pid: int) -> Iterator[int]:
     yield pid
     for task in _tasks(pid):
         try:
-            children = (task / "children").read_text().split()
+            children = (task / "children").read_text("utf-8", "replace").split()
         except OSError:
             continue
         for child in children:
@@ -32,7 +32,7 @@ def cpu_ms(pid: int) -> float:
 
 def rss_mb(pid: int) -> float:
     """Resident memory of that one process, MB of 10^6 bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
+    return int(Path(f"/proc/{pid}/statm").read_text("utf-8", "replace").split()[1]) * _PAGE / 1e6
 
 
 def _tasks(pid: int) -> list[Path]:
@@ -45,7 +45,7 @@ def _tasks(pid: int) -> list[Path]:
 def _process_cpu_ms(pid: int) -> float:
     """utime + stime of the process and of its reaped children; refined by schedstat where no thread has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return 0.0
     own = (int(fields[11]) + int(fields[12])) * 1000 / _TICK
@@ -53,7 +53,7 @@ def _process_cpu_ms(pid: int) -> float:
     exact = 0.0
     for task in _tasks(pid):
         try:
-            exact += int((task / "schedstat").read_text().split()[0]) / 1e6
+            exact += int((task / "schedstat").read_text("utf-8", "replace").split()[0]) / 1e6
         except OSError:
             return own + reaped
     return (exact if abs(exact - own) <= 0.1 * own + 40 else own) + reaped

@@ -11,6 +11,10 @@ from urllib.parse import quote, quote_plus, unquote
 MARK = "[secret]"
 MIN_LENGTH = 8  # characters: a shorter value would be found in ordinary text
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s:]*:([^/?#@\s]+)@")
+# Userinfo of an address as it is written by hand: a password may hold `/` or `@`, and the scheme may be missing.
+_WRITTEN_USERINFO = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*:[^\s]*|[^\s/?#]*)@|^(?![A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@]*:[^\s]*@"
+)
 _QUERY_SECRET = re.compile(
     r"[?&][\w.-]*(?:key|token|secret|signature|sig|code|passw[\w.-]*|auth)=([^&#\s]+)", re.IGNORECASE
 )
@@ -26,6 +30,14 @@ def passwords(text: str) -> tuple[str, ...]:
     """Return the passwords and the credentials in queries of the URLs in a text, percent-encoded and decoded."""
     credentials = [*_USERINFO.findall(text), *(_QUERY_SECRET.findall(text) if "://" in text else ())]
     return tuple(form for found in credentials for form in dict.fromkeys((found, unquote(found))))
+
+
+def without_credentials(setting: str) -> str:
+    """Return a setting as people may see it: addresses without userinfo and credentials in queries."""
+    text = _WRITTEN_USERINFO.sub(rf"\1{MARK}@", setting)
+    for credential in passwords(text):
+        text = text.replace(credential, MARK)
+    return text
 
 
 class Mask:

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.quota import Quota
 from journeyman.llm.gateway.address import check_credentials, check_url
 from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES, GatewaySpec, SettingNames
-from journeyman.masking import MARK, passwords
+from journeyman.masking import MARK, passwords, without_credentials
 from journeyman.resilience.rate_limit import Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -188,6 +189,17 @@ class Settings(BaseSettings):
         known = tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
         known += tuple(found for value in values if isinstance(value, str) for found in passwords(value))
         return known if self.api_key_file is None else (*known, _first_line(self.api_key_file))
+
+    def shown(self) -> dict[str, Any]:
+        """Return every setting by name, in capitals, as people may see it. Whatever shows a setting takes it from here.
+
+        Of a secret only whether it is set; addresses without their userinfo.
+        """
+        values = {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
+        return dict(sorted(values.items()))
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        yield from self.shown().items()
 
     # --- validation; each message says what to do
 
@@ -366,19 +378,21 @@ def is_loopback(host: str) -> bool:
 def _problem(error: Any) -> Problem:
     """Return a pydantic error as a Problem whose message never contains the value of a secret."""
     name = ".".join(str(part) for part in error["loc"]).upper()
-    advice = error["msg"].removeprefix("Value error, ")
+    advice = without_credentials(error["msg"].removeprefix("Value error, "))
     if not name:
         return Problem(advice)
     field = Settings.model_fields.get(name.lower())
     secret = field is None or "SecretStr" in str(field.annotation)
-    value = "" if secret else f" is {_without_passwords(str(error['input']))[:100]!r}"
+    value = "" if secret else f" is {without_credentials(str(error['input']))[:100]!r}"
     return Problem(f"{name}{value}: {advice}", file=_origin(name))
 
 
-def _without_passwords(value: str) -> str:
-    for password in passwords(value):
-        value = value.replace(password, MARK)
-    return value
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return MARK
+    if isinstance(value, tuple):
+        return tuple(map(_shown, value))
+    return without_credentials(str(value)) if isinstance(value, str | Path) else value
 
 
 def _origin(name: str) -> str:

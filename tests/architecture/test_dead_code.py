@@ -10,6 +10,7 @@ from tests.harness.source_tree import ROOT, SOURCE, nodes
 # A function that nothing in `src` calls by name -> who calls it.
 CALLED_FROM_OUTSIDE = {
     "emit": "logging calls the method of a handler",
+    "eof_received": "asyncio calls the method of a protocol",
     "from_environment": "users call it on AgentFactory",
     "get_code": "importlib calls the method of a loader",
     "pytest_collect_file": "pytest calls its hook",

@@ -38,7 +38,7 @@ class Served:
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     ports = make_ports(clock=SystemClock(), limits=LIMITS, pages=pages())
-    config = uvicorn.Config(build_app(ports), port=0, log_level="error", lifespan="off", ws_max_size=1 << 16)
+    config = uvicorn.Config(build_app(ports), port=0, log_level="error", lifespan="off", ws_max_size=1 << 20)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
@@ -135,7 +135,7 @@ async def test_websocket(served: Served) -> None:
         await ws.send_json({"type": "start", "id": "1", "user_input": "hi"})
         types = [json.loads((await ws.receive(5)).data)["type"] for _ in range(4)]
         assert types == ["ack", "run_accepted", "run_started", "run_finished"]
-        await ws.send_str("x" * 70_000)
+        await ws.send_str("x" * (1 << 21))
         assert (await ws.receive(5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await served.session.ws_connect(f"{served.url}/ws", headers={"origin": "https://evil.example"})

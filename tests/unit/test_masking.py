@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.masking import MARK, Mask, StreamingMasker, passwords
+from journeyman.masking import MARK, Mask, StreamingMasker, passwords, without_credentials
 from tests.harness.cpu_time import within
 
 SECRET = 'sk-k"ey/é+1 2345678'
@@ -155,3 +155,32 @@ def test_credentials_in_the_query_of_an_address_are_secrets() -> None:
     url = "https://ann:pass%2Fword@h/v1?api-version=2025-04-01&api_key=in%2Fthe-query&access_token=token-2"
     assert passwords(url) == ("pass%2Fword", "pass/word", "in%2Fthe-query", "in/the-query", "token-2")
     assert passwords("no address: ?key=value") == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("postgresql://u:pw@h/db", "postgresql://[secret]@h/db"),
+        ("postgresql://u:p@ss@h/db", "postgresql://[secret]@h/db"),
+        ("postgresql://u:p/w@h/db", "postgresql://[secret]@h/db"),
+        ("postgresql://u:p#w?@h/db", "postgresql://[secret]@h/db"),
+        ("http://token@h:80/v1", "http://[secret]@h:80/v1"),
+        ("redis://:pw@h", "redis://[secret]@h"),
+        ("u:pw@h:6379", "[secret]@h:6379"),
+        ("sqlite://u:pw@h/db", "sqlite://[secret]@h/db"),
+        ("https://h/v1?api_key=abc&x=1", "https://h/v1?api_key=[secret]&x=1"),
+        ("http://a:b@h,http://c:d@i", "http://[secret]@i"),
+        ("https://h/run/@cf/model", "https://h/run/@cf/model"),
+        ("sqlite:///data/journeyman.db", "sqlite:///data/journeyman.db"),
+        ("http://127.0.0.1:4000/v1", "http://127.0.0.1:4000/v1"),
+        ("%(name)s@%(levelname)s", "%(name)s@%(levelname)s"),
+        ("ops@example.org", "ops@example.org"),
+    ],
+)
+def test_a_setting_is_shown_without_credentials(written: str, shown: str) -> None:
+    assert without_credentials(written) == shown
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=30))
+def test_no_password_of_an_address_is_shown(password: str) -> None:
+    assert password not in without_credentials(f"postgresql://user:{password}@host/db")

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from journeyman.cli.doctor.command import settings_text
 from journeyman.errors import ConfigurationError
 from journeyman.settings import Settings, is_loopback
 
@@ -197,3 +199,28 @@ def test_the_openai_variables_count_together_and_after_the_gateways_own() -> Non
 def test_the_openai_variables_are_secrets_also_where_they_do_not_count() -> None:
     settings = Settings.read(openai_api_key="sk-openai", openai_base_url="https://ann:password@h/v1?key=in-the-query")
     assert {"sk-openai", "password", "in-the-query"} <= set(settings.secrets())
+
+
+PLANTED = "http://ann:hunter2-hunter2@host.example/x"
+LIKE: dict[type, object] = {str: PLANTED, Path: Path(PLANTED), SecretStr: SecretStr(PLANTED), tuple: (PLANTED,)}
+
+
+def test_userinfo_is_masked_in_every_setting_wherever_settings_are_shown() -> None:
+    """A setting that is added later is masked too: what shows settings asks `shown`."""
+    for name, field in Settings.model_fields.items():
+        for value in LIKE.values():
+            settings = Settings.model_construct(**{name: value})
+            for text in (str(settings.shown()), repr(settings), str(settings), settings_text(settings)):
+                assert "hunter2" not in text, (name, field)
+                assert "ann" not in text
+
+
+@pytest.mark.parametrize("name", [name for name, f in Settings.model_fields.items() if "str" in str(f.annotation)])
+def test_a_refused_setting_is_shown_without_userinfo(name: str, monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    monkeypatch.setenv(name.upper(), "ftp://ann:hunter2@host.example:x/")
+    shown = ""
+    try:
+        shown = repr(Settings.read(env_file=None))
+    except (ConfigurationError, ValueError) as exc:
+        shown = str(exc)
+    assert "hunter2" not in shown

@@ -67,7 +67,8 @@ class DebugPagesPort(Protocol):
 class RequestLimits:
     """Bounds that apply before any part of a request reaches a model: seconds, bytes, counts."""
 
-    body_bytes: int = 1 << 20  # on the wire
+    body_bytes: int = 1 << 20  # on the wire; of a WebSocket message too
+    first_message_bytes: int = 64 << 10  # of a WebSocket that is not authenticated yet
     body_idle_seconds: float = 5.0  # between two chunks
     body_total_seconds: float = 30.0
     upload_seconds: float = 600.0  # for the whole of a file
@@ -76,7 +77,6 @@ class RequestLimits:
     string_chars: int = 512 * 1024
     ping_seconds: float = 15.0  # of silence on a stream, until a comment is sent
     send_seconds: float = 30.0  # for which a client may read nothing
-    socket_frame_bytes: int = 64 * 1024
     socket_commands: int = 32  # that one WebSocket may run at the same time
     socket_runs: int = 64  # that one WebSocket may follow at the same time
     socket_auth_seconds: float = 5.0  # until a WebSocket must have authenticated

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import Receive
+from starlette.types import Message, Receive, Scope
 
 from journeyman.api.json_body import ClientDisconnected
 from journeyman.errors import StateError
 from journeyman.runtime.use_cases.requests import RunResult
 from journeyman.runtime.use_cases.runs import Runs
+
+HALF_CLOSED = "journeyman.half_closed"  # in the ASGI scope, once the client has closed its sending side
+
+
+def leaving_at_eof(scope: Scope, receive: Receive) -> Receive:
+    """Return a `receive` for which a client that closed its sending side has disconnected.
+
+    It may still read. But a client that is gone cannot be told from it, and its run is to be cancelled at once.
+    """
+
+    async def received() -> Message:
+        message = {} if HALF_CLOSED in scope else await receive()
+        return {"type": "http.disconnect"} if HALF_CLOSED in scope else message
+
+    return received
 
 
 async def wait_or_cancel(runs: Runs, principal: str, run_id: str, seconds: float, receive: Receive) -> RunResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from codecs import BOM_UTF8
 from typing import TypeVar
 
 import msgspec
@@ -40,7 +41,16 @@ async def read_json(context: RequestContext, receive: Receive, limits: RequestLi
     media_type = context.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _JSON_TYPES:
         raise RequestError("Send a JSON body with `Content-Type: application/json`.", status=415, code="not_json")
+    refuse_encoded(context.headers)
     return parse(await read_body(context, receive, limits), limits)
+
+
+def refuse_encoded(headers: dict[bytes, bytes]) -> None:
+    """Raise RequestError (415) if the body is compressed: its size could not be limited before it is unpacked."""
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in (b"", b"identity"):
+        text = f"The body is encoded with {encoding.decode('latin-1')!r}: send it as it is, without Content-Encoding."
+        raise RequestError(text, status=415, code="encoded_body")
 
 
 async def read_body(context: RequestContext, receive: Receive, limits: RequestLimits) -> bytes:
@@ -100,6 +110,7 @@ def parse(raw: bytes, limits: RequestLimits) -> JSON:
 
     Raises RequestError (422, `invalid_json`).
     """
+    raw = raw.removeprefix(BOM_UTF8)  # RFC 8259, 8.1: a reader may ignore it
     if raw.count(b'"') - raw.count(b'\\"') > 4 * limits.json_nodes:
         raise _invalid(f"more than {limits.json_nodes} values")
     skeleton = _STRING.sub(b"", raw)  # the structure without its strings, so that no text is counted
@@ -169,7 +180,7 @@ def convert(value: JSON, model: type[T]) -> T:
     try:
         return _convert(value, model)
     except msgspec.ValidationError as exc:
-        fields = wrong_fields(value, exc, lambda rest: _convert(rest, model))
+        fields = wrong_fields(value, model, exc)
         raise RequestError(" ".join(field.message for field in fields), fields=fields) from exc
 
 

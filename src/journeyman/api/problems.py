@@ -261,6 +261,8 @@ def problem_headers(exc: BaseException, status: int) -> list[tuple[bytes, bytes]
         headers += [(name.lower().encode(), value.encode()) for name, value in exc.headers.items()]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="journeyman"'))
+    if isinstance(exc, RequestError) and exc.code == "encoded_body":
+        headers.append((b"accept-encoding", b"identity"))
     if status in (408, 413):
         headers.append((b"connection", b"close"))
     return headers

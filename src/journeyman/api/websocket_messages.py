@@ -48,7 +48,7 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
     id: CommandId
     run_id: RunId
-    text: Annotated[str, Meta(min_length=1, max_length=100_000)]
+    text: Annotated[str, Meta(min_length=1)]
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):

@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 
+from journeyman.cli.terminal_text import decoded, tolerate_encodings
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (`journeyman.cli.exit_codes`)."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
     open_standard_descriptors()
+    tolerate_encodings()
+    arguments = [decoded(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
     if arguments[:1] == ["serve"]:
         from journeyman.cli.commands.serve import serve_main
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
 
 from journeyman import __version__
 from journeyman.egress.services import Destination
@@ -16,14 +14,11 @@ from journeyman.events.codec import rfc3339
 from journeyman.events.fold import AgentState
 from journeyman.llm.gateway.learned import shown
 from journeyman.llm.routing import Models
-from journeyman.masking import MARK, passwords
 from journeyman.runtime.served.lacks import sentence_of
 from journeyman.server.application import Application
-from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import Masker
 
 MOST_RUNS = 200  # that are listed
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within an address
 
 
 class DebugPages:
@@ -56,7 +51,7 @@ class DebugPages:
                 "workers": parts.workers.figures(),
                 "cache": parts.cache.figures() if parts.cache else None,
                 "agents": {name: agent.version for name, agent in parts.agents.agents.items()},
-                "settings": masked_page(parts.settings),
+                "settings": parts.settings.shown(),
             }
         )
 
@@ -105,20 +100,3 @@ def _service(destination: Destination) -> dict[str, Any]:
         "policy": guard.policy,
         "timeouts": destination.timeouts,
     }
-
-
-def masked_page(settings: Settings) -> dict[str, Any]:
-    """Return every setting by name. Of a secret only whether it is set."""
-    values = {name.upper(): getattr(settings, name) for name in type(settings).model_fields}
-    return {name: _masked(values[name]) for name in sorted(values)}
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return MARK
-    if not isinstance(value, str):
-        return value
-    value = _USERINFO.sub(MARK, value)
-    for credential in passwords(value):
-        value = value.replace(credential, MARK)
-    return value

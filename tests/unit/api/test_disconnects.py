@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.api.disconnects import cancel_for, wait_or_cancel
+from journeyman.api.disconnects import HALF_CLOSED, cancel_for, leaving_at_eof, wait_or_cancel
 from journeyman.api.json_body import ClientDisconnected
 from journeyman.events.messages import user
 from journeyman.runtime.use_cases.requests import StartRun
@@ -45,3 +45,15 @@ async def test_a_run_that_has_ended_is_left_alone() -> None:
     runs = FakeRuns()
     await cancel_for(runs, "local", await started(runs, "hi"))
     assert runs.cancelled == []
+
+
+async def test_the_end_of_what_a_client_sends_may_count_as_a_disconnect() -> None:
+    scope: dict[str, Any] = {}
+
+    async def woken() -> dict[str, Any]:
+        scope[HALF_CLOSED] = True
+        return {"type": "http.request"}
+
+    assert await leaving_at_eof(scope, leave)() == {"type": "http.disconnect"}
+    assert await leaving_at_eof(scope, woken)() == {"type": "http.disconnect"}
+    assert await leaving_at_eof(scope, stay)() == {"type": "http.disconnect"}  # known before it listens

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.api.dependencies import RequestLimits
-from journeyman.api.json_body import ClientDisconnected, convert, parse, read_body
-from journeyman.api.problems import RequestError
+from journeyman.api.json_body import ClientDisconnected, convert, parse, read_body, read_json
+from journeyman.api.problems import RequestError, problem_headers
 from journeyman.api.schemas.keys import CreateKey
 from journeyman.api.schemas.runs import LARGEST_INTEGER, ForkRequest, ProcessRequest
 from journeyman.api.security.request_context import RequestContext
@@ -41,7 +41,7 @@ REFUSED = {
     "65 deep in objects": b'{"a":' * 65 + b"1" + b"}" * 65,
     "too many values": b"[" + b"1," * 1000 + b"1]",
     "too long a string": b'{"a":"' + b"x" * 101 + b'"}',
-    "byte order mark": b"\xef\xbb\xbf{}",
+    "byte order mark inside": b"{\xef\xbb\xbf}",
     "nothing": b"",
     "half": b'{"a":',
     "half a string": b'{"a":"b',
@@ -144,6 +144,27 @@ async def test_a_credential_is_looked_up_again_when_its_body_took_a_while(valid:
         return
     with pytest.raises(UnauthenticatedError):
         await in_parts
+
+
+def test_a_byte_order_mark_before_the_body_is_ignored() -> None:
+    assert parse(b'\xef\xbb\xbf{"a": 1}', LIMITS) == {"a": 1}
+    for raw in (b"\xef\xbb\xbf", b'\xef\xbb\xbf\xef\xbb\xbf{"a": 1}', '{"a": 1}'.encode("utf-16")):
+        with pytest.raises(RequestError, match="not usable JSON"):
+            parse(raw, LIMITS)
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"GZip", b"br", b"gzip, identity", b"zstd"])
+async def test_a_compressed_body_is_refused_by_the_name_of_its_encoding(encoding: bytes) -> None:
+    headers = {b"content-type": b"application/json", b"content-encoding": encoding}
+    with pytest.raises(RequestError, match=f"encoded with '{encoding.decode().lower()}'") as refused:
+        await read_json(request(headers), messages(chunk(b"\x1f\x8b")), LIMITS)
+    assert (refused.value.status, refused.value.code) == (415, "encoded_body")
+    assert (b"accept-encoding", b"identity") in problem_headers(refused.value, 415)
+
+
+async def test_the_identity_encoding_is_none() -> None:
+    headers = {b"content-type": b"application/json", b"content-encoding": b"Identity"}
+    assert await read_json(request(headers), messages(chunk(b"{}")), LIMITS) == {}
 
 
 async def test_a_body_in_chunks() -> None:

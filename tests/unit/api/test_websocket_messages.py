@@ -66,3 +66,8 @@ def test_a_stored_event_is_sent_in_its_wire_form() -> None:
         "run_finished",
         {"output": "done"},
     )
+
+
+def test_an_answer_may_be_as_long_as_any_text_of_a_body() -> None:
+    text = "x" * 500_000
+    assert DECODER.decode(msgspec.json.encode({"type": "input", "id": "1", "run_id": "r", "text": text})).text == text

@@ -79,7 +79,10 @@ class WebSocketAuthentication:
                 message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return None
-            command = convert(parse(frame_bytes(message), self._dependencies.limits), Authenticate)
+            raw = frame_bytes(message)
+            if len(raw) > self._dependencies.limits.first_message_bytes:
+                raise unauthenticated()
+            command = convert(parse(raw, self._dependencies.limits), Authenticate)
             command_id, self._credential = command.id, command.token
             caller = await self._authentication.authenticate_socket(self._context, command.token)
         except (BaseError, TimeoutError) as exc:

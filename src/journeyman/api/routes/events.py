@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
 from journeyman.api import paging as cursors
+from journeyman.api.accept import wants_stream
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.paging import cut
 from journeyman.api.parameters import checked_run_id
@@ -35,7 +36,7 @@ class Events:
         context = context_of(scope)
         run_id = checked_run_id(scope["path_params"]["run_id"])
         query = _query(scope)
-        if b"text/event-stream" in context.headers.get(b"accept", b""):
+        if wants_stream(context.headers.get(b"accept", b"")):
             await self._stream(context, run_id, query, receive, send)
         else:
             response = await self._page(context, run_id, query)

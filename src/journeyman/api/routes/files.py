@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.file_body import FileDownload, body_chunks, declared_length
+from journeyman.api.json_body import refuse_encoded
 from journeyman.api.openapi import problems, response_schema
 from journeyman.api.parameters import NamePath, Text
 from journeyman.api.problems import RequestError
@@ -39,6 +40,7 @@ def file_routes(dependencies: ApiDependencies) -> APIRouter:
         if context.headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
             text = "Send the bytes of the file as the body, not a form: curl --data-binary @FILE."
             raise RequestError(text, status=415, code="not_a_file")
+        refuse_encoded(context.headers)
         chunks = body_chunks(context, request.receive, limits)
         row = await files.receive(context.principal, name or "", chunks, declared_length(context.headers))
         return json_response(file_answer(row), 201)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
+from journeyman.api.accept import wants_stream
 from journeyman.api.dependencies import ApiDependencies
-from journeyman.api.disconnects import cancel_for, wait_or_cancel
+from journeyman.api.disconnects import cancel_for, leaving_at_eof, wait_or_cancel
 from journeyman.api.json_body import ClientDisconnected, convert, read_json
 from journeyman.api.requests import key_of, start_of
 from journeyman.api.responses import process_answer, raise_gateway_failure, send_json
@@ -28,9 +29,11 @@ class Process:
         context = context_of(scope)
         raw = await read_json(context, receive, self._dependencies.limits)
         body = convert(raw, ProcessRequest)
-        stream = not body.background and b"text/event-stream" in context.headers.get(b"accept", b"")
+        stream = not body.background and wants_stream(context.headers.get(b"accept", b""))
         start = start_of(body, context, stream=stream or body.background, key=key_of(context, PATH, raw))
         started = await self._runs.start(context.principal, start)
+        if body.on_disconnect == "cancel":
+            receive = leaving_at_eof(scope, receive)
         if stream:
             await self._stream(context, body, started, receive, send)
         else:

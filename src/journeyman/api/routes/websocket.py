@@ -110,7 +110,7 @@ class _Socket:
             if message["type"] == "websocket.disconnect":
                 raise ClientDisconnected
             raw = frame_bytes(message)
-            if len(raw) > self._dependencies.limits.socket_frame_bytes:
+            if len(raw) > self._dependencies.limits.body_bytes:
                 await self._send_frame({"type": "websocket.close", "code": _TOO_BIG, "reason": "frame_too_large"})
                 raise ClientDisconnected
             await self._command_slots.acquire()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from journeyman import __version__
 from journeyman.cli.commands.check import load_application
@@ -94,10 +93,8 @@ def _service_checks(settings: Settings, ask_network: bool) -> Iterator[CheckResu
 
 def settings_text(settings: Settings) -> str:
     """Return the settings that are set, as `NAME=value`, with secrets masked."""
-    parts = []
-    for name in sorted(settings.model_fields_set):
-        value = getattr(settings, name)
-        parts.append(f"{name.upper()}={'***' if isinstance(value, SecretStr) else value}")
+    shown = settings.shown()
+    parts = [f"{name}={shown[name]}" for name in sorted(map(str.upper, settings.model_fields_set))]
     return " ".join(parts) or "all settings have their defaults"
 
 

@@ -172,6 +172,6 @@ def key_set(settings: Settings) -> CheckResult:
     try:
         with urlopen(url, timeout=NETWORK_SECONDS) as response:
             keys = json.loads(response.read(1 << 20))["keys"]
-            return CheckResult("key set", "fine" if keys else "broken", f"{url} has {len(keys)} keys")
+            return CheckResult("key set", "fine" if keys else "broken", f"{shown_url(url)} has {len(keys)} keys")
     except (URLError, OSError, ValueError, LookupError, TypeError) as exc:
-        return CheckResult("key set", "broken", f"{url} returns no keys ({exc}); correct JWT_JWKS_URL")
+        return CheckResult("key set", "broken", f"{shown_url(url)} returns no keys ({exc}); correct JWT_JWKS_URL")

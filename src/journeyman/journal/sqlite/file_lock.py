@@ -167,7 +167,7 @@ def _translate_os(exc: OSError, path: Path) -> ConfigurationError | StorageError
 def publish_address(path: Path, url: str) -> None:
     """Write the owner's address to the lock files, under its pid, once the owner listens."""
     for name in lock_files(path):
-        with name.open("w") as file:
+        with name.open("w", encoding="utf-8") as file:
             file.write(f"{os.getpid()}\n{url}\n")
 
 

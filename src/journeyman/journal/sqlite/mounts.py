@@ -29,7 +29,7 @@ _SHARED = {
 def read_mounts() -> str:
     """Return the table of mounts as text, empty on a system without one."""
     try:
-        return MOUNTS.read_text(errors="replace")
+        return MOUNTS.read_text("utf-8", "replace")
     except OSError:
         return ""
 

@@ -1,4 +1,4 @@
-"""Connection limits that uvicorn lacks: size and time of a request's head, and the number of connections."""
+"""What uvicorn's connections lack: limits of a request's head and of connections, half-closed clients, HTTP/1.0."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from journeyman.api.disconnects import HALF_CLOSED
+
 READ_BYTES = 64 << 10
 SLICE_BYTES = 256 << 10  # of a large message on a WebSocket
+HEAD_BYTES = 64 << 10
+# The head of a WebSocket's request is read once more, by `websockets`, whose own limits are 8 KiB a line and 128 lines.
+http11.MAX_LINE_LENGTH, http11.MAX_NUM_HEADERS = HEAD_BYTES, HEAD_BYTES // 4
 
 
 class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of connections until the head of a request is read."""
 
     head_seconds: float = 10.0  # from the connection, or the request's first byte, to the end of its headers
-    head_bytes: int = 64 * 1024
+    head_bytes: int = HEAD_BYTES
     connections: int = 4096  # open at once, WebSockets left out
     send_seconds: float = 30.0  # for which a client may read next to nothing of what was written
 
@@ -58,6 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **given)
         self.waiting_since: float | None = None  # for the rest of a head; None: it is complete
         self._head_bytes = 0
+        self._since_head = 0  # bytes that were received since the last head: at least those of the next one
+        self._half_closed = False
         self.progress = WriteProgress(self.bounds.send_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -69,12 +78,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         waited = self.waiting_since is not None
+        self._since_head += len(data)
+        self._chunk_bytes = len(data)
         super().data_received(data)
         if self.waiting_since is None:
             return
         self._head_bytes = self._head_bytes + len(data) if waited else 1  # where a head begins behind a body, about
         if self._head_bytes > self.bounds.head_bytes:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"More than {self.bounds.head_bytes} bytes.")
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -82,8 +93,42 @@ class BoundedProtocol(HttpToolsProtocol):
             self.waiting_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self.waiting_since, self._head_bytes = None, 0
+        if self._since_head > self.bounds.head_bytes and self._size_of_head() > self.bounds.head_bytes:
+            self._refuse_head()
+            raise ValueError("the head is too large")  # the parser stops; `send_400_response` sends no second answer
+        self.waiting_since, self._head_bytes, self._since_head = None, 0, self._chunk_bytes
         super().on_headers_complete()
+
+    def _size_of_head(self) -> int:
+        lines = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+        return len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n") + lines + len("\r\n")
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection of a client that has sent all and waits for its answer. Returns whether it is kept.
+
+        A client that is gone looks the same, until something is written to it. TLS has no half-closed connections.
+        """
+        cycle = self.cycle
+        if self.scheme == "https" or cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        self._half_closed = True
+        for each in (cycle, *(queued for queued, _ in self.pipeline)):
+            each.scope[HALF_CLOSED] = True  # type: ignore[literal-required]
+            each.message_event.set()  # so that an application that listens looks at it
+        return True
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._half_closed and self.cycle.response_complete:
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        wrapped: Any = _Unchunked(app, cycle) if cycle.scope["http_version"] == "1.0" else app
+        super()._start_asgi_task(cycle, wrapped)
 
     def refuse_if_slow(self, now: float) -> None:
         """Close the connection if its head is overdue; if nothing was received, without an answer."""
@@ -94,12 +139,37 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _refuse_head(self) -> None:
+        text = f"The request's line and headers are more than {self.bounds.head_bytes} bytes."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+
     def _refuse(self, status: HTTPStatus, text: str) -> None:
         self.waiting_since = None
         if self.transport.is_closing():
             return
         self.transport.write(_answer(status, text, "retry-after: 1\r\n"))
         self.transport.close()
+
+
+class _Unchunked:
+    """The application for an HTTP/1.0 request, without chunks: a body of unknown length ends with the connection."""
+
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+        self._open_ended = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._open_ended = not any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+            if self._open_ended:
+                self._cycle.chunked_encoding = False
+        elif self._open_ended:
+            self._cycle.expected_content_length = len(message.get("body", b""))
+        await self._cycle.send(message)  # type: ignore[arg-type]
 
 
 class AnsweringSocket(WebSocketsSansIOProtocol):

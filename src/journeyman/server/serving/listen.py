@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from journeyman.api.dependencies import RequestLimits
 from journeyman.journal.sqlite.file_lock import publish_address
 from journeyman.llm.routing import Models
 from journeyman.server.application import DRAIN_SECONDS, Application
@@ -147,8 +148,7 @@ def _config(app: App) -> uvicorn.Config:
         lifespan="on",
         http=with_connection_bounds(ConnectionBounds()),
         ws=AnsweringSocket,
-        ws_max_size=64 * 1024,
-        h11_max_incomplete_event_size=64 * 1024,
+        ws_max_size=RequestLimits().body_bytes,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(GRACE_SECONDS),
         backlog=1024,

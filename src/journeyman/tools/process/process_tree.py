@@ -43,5 +43,5 @@ def _children(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
-                children += map(int, (task / "children").read_text().split())
+                children += map(int, (task / "children").read_text("utf-8").split())
     return children

@@ -67,9 +67,9 @@ def enter_namespaces(network: bool) -> bool:
             return False
     user, group = os.geteuid(), os.getegid()
     _unshare(flags | NEW_USER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    Path("/proc/self/setgroups").write_text("deny", "utf-8")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "utf-8")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "utf-8")
     return True
 
 

@@ -21,7 +21,7 @@ from tests.harness.fake_use_cases import make_ports
 
 async def test_a_rebound_name_is_refused_everywhere() -> None:
     app = build_app(make_ports())
-    for method, path in (("GET", "/runs"), ("POST", "/process"), ("GET", "/livez"), ("GET", "/nope")):
+    for method, path in (("GET", "/runs"), ("POST", "/process"), ("GET", "/agents"), ("GET", "/nope")):
         answer = await request(app, method, path, headers={"host": "evil.example"})
         assert (answer.status, answer.json()["code"]) == (421, "host_not_allowed")
 

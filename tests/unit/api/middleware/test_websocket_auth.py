@@ -110,3 +110,9 @@ async def test_no_command_of_a_revoked_credential_is_performed(
         assert (answer["id"], answer["status"], answer["code"]) == ("1", 401, "unauthenticated")
         assert (await client.outbound.get())["code"] == 1008
     assert secured.runs.principals == []
+
+
+async def test_a_large_first_message_is_refused_unread(secured: SecuredApp) -> None:
+    async with socket(secured.app) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": secured.secrets["run"], "pad": "x" * (64 << 10)})
+        assert (await client.receive())["code"] == "unauthenticated"

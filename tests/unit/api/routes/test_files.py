@@ -53,6 +53,7 @@ async def test_a_page_is_given_as_plain_text_whatever_it_says_it_is() -> None:
         (b"", {}, 422, "file_empty"),
         (png(60_000, 2), {}, 422, "picture_too_large"),
         (b"--x", {"content-type": "multipart/form-data; boundary=x"}, 415, "not_a_file"),
+        (b"x", {"content-encoding": "gzip"}, 415, "encoded_body"),
     ],
 )
 async def test_what_is_no_acceptable_file_is_refused(

@@ -115,7 +115,7 @@ async def test_origins(headers: dict[str, str], accepted: bool) -> None:
 
 
 async def test_a_frame_too_large_ends_the_socket() -> None:
-    async with socket(build_app(make_ports(limits=RequestLimits(socket_frame_bytes=100)))) as ws:
+    async with socket(build_app(make_ports(limits=RequestLimits(body_bytes=100)))) as ws:
         await ws.send("x" * 101)
         await asyncio.wait_for(ws.outbound.get(), 5)
         assert ws.closed == 1009
