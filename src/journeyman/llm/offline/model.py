@@ -265,8 +265,14 @@ def _readable(value: JSON, depth: int = 4) -> str:
     if isinstance(value, dict) and depth:
         return ", ".join(f"{key.replace('_', ' ')}: {_readable(item, depth - 1)}" for key, item in value.items())
     if isinstance(value, list) and depth:
-        return ", ".join(_readable(item, depth - 1) for item in value)
+        return ", ".join(_readable_item(item, depth - 1) for item in value)
     return str(value)
+
+
+def _readable_item(value: JSON, depth: int) -> str:
+    """Return an item of a list; one that has several parts is in parentheses."""
+    text = _readable(value, depth)
+    return f"({text})" if isinstance(value, dict | list) and text else text
 
 
 def _json(value: JSON) -> str:

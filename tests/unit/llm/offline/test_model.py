@@ -83,6 +83,7 @@ async def test_without_a_fitting_tool_says_what_it_is_and_how_to_connect_a_model
         ("Ada", "get_order says: Ada"),
         ('"Ada"', "get_order says: Ada"),
         ('{"order_id":"7","paid":true,"items":["a","b"]}', "get_order says: order id: 7, paid: yes, items: a, b"),
+        ('{"items":[{"title":"Map","price":3.5},[1,2],[]]}', "items: (title: Map, price: 3.5), (1, 2), "),
         ("", "get_order is done; it returned nothing."),
         ('{"error":{"code":"tool_failed","message":"no such order"}}', "did not work: no such order"),
         ('{"error":"tool_failed","message":"no such order"}', "did not work: no such order"),
