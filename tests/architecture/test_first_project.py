@@ -18,10 +18,11 @@ from journeyman.cli.commands.init import create_project
 from journeyman.settings import Settings
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    create_project(tmp_path / "trip")
-    return tmp_path / "trip"
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("projects") / "trip"
+    create_project(folder)
+    return folder
 
 
 def _service(project: Path) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def test_what_compose_asks_for_is_in_the_example_of_settings(project: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["agent.yaml", "nodes.py", "tools/distance.py", "tools/data/x.csv", "requirements.lock"]
+    "path", ["agent.yaml", "nodes.py", "tools/distance.py", "tools/data/x.csv", "requirements.lock", "wheels/x.whl"]
 )
 def test_what_an_agent_reads_goes_into_the_image(project: Path, path: str) -> None:
     assert sent_to_the_image(_patterns(project), path)
@@ -111,5 +112,6 @@ def test_git_does_not_take_keys_and_journals_but_takes_the_lock(project: Path) -
 
 def test_the_workflow_checks_and_tests(project: Path) -> None:
     [job] = yaml.safe_load((project / ".github/workflows/agent.yaml").read_text())["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert commands == ["pip install -r requirements.txt", "journeyman check --offline", "journeyman test tests"]

@@ -9,6 +9,7 @@ import sys
 import urllib.request
 import zipfile
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
+from journeyman.cli.commands.init import create_project
 
 COMMAND = [sys.executable, "-m", "journeyman"]
 KEY = "k" * 40
@@ -83,3 +85,27 @@ def test_a_server_with_the_settings_of_the_image_answers_whoever_has_the_first_k
             assert " km" in json.load(answer)["response"]
     finally:
         child.kill_group()
+
+
+@pytest.mark.long
+def test_the_requirements_of_a_project_can_be_installed_and_make_the_same_project(tmp_path: Path) -> None:
+    """No index is asked: the wheel in the project is what runs here."""
+    create_project(tmp_path / "trip", distribution("journeyman"))
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(tmp_path / "site"),
+    ]
+    subprocess.run([*install, "-r", "requirements.txt"], cwd=tmp_path / "trip", check=True, timeout=60)
+    _run(tmp_path / "site", ["init", "again/trip"], tmp_path)
+
+    def contents(project: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(project)): path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+    assert contents(tmp_path / "again/trip") == contents(tmp_path / "trip")

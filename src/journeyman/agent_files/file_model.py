@@ -64,7 +64,7 @@ class FileEntry(BaseModel):
 class NamedEntry(FileEntry):
     """A part of the file that may be written as its name alone."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, description="Its name")
 
     @model_validator(mode="before")
     @classmethod
@@ -87,9 +87,15 @@ class ModelEntry(NamedEntry):
 
     gateway: Name | None = Field(default=None, description="A name under `gateways`; default: LITELLM_GATEWAY_URL")
 
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
-    timeout_seconds: Seconds | None = None
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="How much the replies vary; default: that of the model"
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="The longest reply; default: that of the model"
+    )
+    timeout_seconds: Seconds | None = Field(
+        default=None, description="Longest silence of a call; default: TIMEOUT_SECONDS"
+    )
     fallbacks: list[FallbackEntry] = Field(
         default=[], max_length=8, description="Models of gateways to ask, in order, while a circuit breaker is open"
     )
@@ -118,7 +124,9 @@ class ApprovalEntry(FileEntry):
         default=None, min_length=1, description="never, always or a CEL condition; default: that of the code, or always"
     )
     by: Literal["anyone", "other"] = Field(default="anyone", description="other: not the principal whose run asks")
-    deadline_seconds: float | None = Field(default=None, gt=0, le=366 * DAY)
+    deadline_seconds: float | None = Field(
+        default=None, gt=0, le=366 * DAY, description="How long the approval may be answered; default: without end"
+    )
     default: Literal["approve", "deny"] | None = Field(
         default=None, description="Answer at the deadline; default: deny"
     )
@@ -136,18 +144,32 @@ class ApprovalEntry(FileEntry):
 class ToolEntry(NamedEntry):
     """A tool of the tools folder, and what this agent changes of it."""
 
-    description: Text | None = None
-    arguments: dict[str, dict[str, Any]] | None = None
-    required: list[str] | None = None
-    effects: Literal["none", "idempotent", "once"] | None = None
-    approval: ApprovalEntry | None = None
-    timeout_seconds: Seconds | None = None
-    retries: int | None = Field(default=None, ge=0, le=20)
-    isolation: Literal["inline", "process"] | None = None
-    on_unknown: Literal["ask", "tell"] | None = None
-    permissions: PermissionsEntry | None = None
+    description: Text | None = Field(
+        default=None, description="What the model reads instead of the tool's own description"
+    )
+    arguments: dict[str, dict[str, Any]] | None = Field(
+        default=None, description="Argument name -> JSON Schema that replaces parts of its own, never wider"
+    )
+    required: list[str] | None = Field(default=None, description="Arguments that are required beside those of the tool")
+    effects: Literal["none", "idempotent", "once"] | None = Field(
+        default=None,
+        description="Stricter than in the code. none: a lookup; idempotent: may be repeated; once: never unasked",
+    )
+    approval: ApprovalEntry | None = Field(default=None, description="When a human is asked before a call")
+    timeout_seconds: Seconds | None = Field(default=None, description="Of one call")
+    retries: int | None = Field(default=None, ge=0, le=20, description="Tries after the first; not for effects once")
+    isolation: Literal["inline", "process"] | None = Field(
+        default=None, description="inline: on the server's event loop; process: in a worker process"
+    )
+    on_unknown: Literal["ask", "tell"] | None = Field(
+        default=None,
+        description="After a crash during a call with effects once, ask a human what happened, or tell the model",
+    )
+    permissions: PermissionsEntry | None = Field(
+        default=None, description="What the tool may reach, never more than in its code"
+    )
     cache_ttl: CacheSeconds | None = Field(default=None, description="Only for effects none; default: CACHE_TTL")
-    rate_limit: RateText | None = None
+    rate_limit: RateText | None = Field(default=None, description="How often it is called, of all runs together")
 
 
 class McpServerEntry(FileEntry):
@@ -156,10 +178,14 @@ class McpServerEntry(FileEntry):
     command: list[str] | None = Field(
         default=None, min_length=1, max_length=100, description="Program and arguments, without a shell"
     )
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default={}, description="Variables added to a minimal environment of the command")
     cwd: str | None = Field(default=None, description="Within the folder of the agent file; default: that folder")
-    url: str | None = Field(default=None, max_length=2000)
-    headers: dict[str, str] = Field(default={}, max_length=50)
+    url: str | None = Field(
+        default=None, max_length=2000, description="Address of a streamable HTTP server, instead of `command`"
+    )
+    headers: dict[str, str] = Field(
+        default={}, max_length=50, description="Sent with each request to `url`; values may be ${NAME}"
+    )
     timeout_seconds: Seconds | None = Field(default=None, description="Of each call of its tools")
     tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by their own names")
 
@@ -167,7 +193,7 @@ class McpServerEntry(FileEntry):
 class LimitAskEntry(FileEntry):
     """At a limit, ask a human whether the run may go on. May be written as `ask` alone."""
 
-    ask: Literal[True]
+    ask: Literal[True] = Field(description="Ask a human")
     up_to: float | None = Field(
         default=None, gt=0, le=10**9, description="The highest value of the limit; default: twice the limit"
     )
@@ -215,50 +241,68 @@ class OnReachedEntry(FileEntry):
     `answer`: it asks the model once more, without tools. `stop`: it ends. `ask`: it asks a human whether it may go on.
     """
 
-    steps: AnyReaction = "answer"
-    tool_calls: AnyReaction = "answer"
-    seconds: FinalReaction = "stop"
-    tokens: AnyReaction = "stop"
-    cost_usd: AnyReaction = "stop"
-    repeats: AnyReaction = "answer"
+    steps: AnyReaction = Field(default="answer", description="At the limit of model calls")
+    tool_calls: AnyReaction = Field(default="answer", description="At the limit of tool calls")
+    seconds: FinalReaction = Field(default="stop", description="At the limit of time")
+    tokens: AnyReaction = Field(default="stop", description="At the limit of tokens")
+    cost_usd: AnyReaction = Field(default="stop", description="At the limit of dollars")
+    repeats: AnyReaction = Field(default="answer", description="At the limit of equal rounds")
 
 
 class LimitsEntry(FileEntry):
     """Limits of one run."""
 
-    steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
-    tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000)
-    seconds: float = Field(default=_LIMITS.seconds, gt=0, le=30 * DAY)
+    steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000, description="Model calls")
+    tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000, description="Tool calls")
+    seconds: float = Field(
+        default=_LIMITS.seconds,
+        gt=0,
+        le=30 * DAY,
+        description="Time in which the run works; waits for a human do not count",
+    )
     tokens: int | None = Field(
         default=1_000_000, ge=1, le=10**9, description="Input that no prompt cache had, and output; null: no limit"
     )
-    cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
-    repeats: int = Field(default=10, ge=0, le=1000)
-    on_reached: OnReachedEntry = OnReachedEntry()
+    cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6, description="Dollars")
+    repeats: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Rounds with the same calls and results, after which they are refused; 0: no limit",
+    )
+    on_reached: OnReachedEntry = Field(default=OnReachedEntry(), description="What the run does at each limit")
 
 
 class QuotaEntry(FileEntry):
     """Limits of all runs of the agent together. A day begins at midnight UTC."""
 
-    tokens_per_day: int | None = Field(default=None, ge=0, le=10**15)
-    usd_per_day: float | None = Field(default=None, ge=0, le=10**9)
-    concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
+    tokens_per_day: int | None = Field(default=None, ge=0, le=10**15, description="Tokens of all its runs")
+    usd_per_day: float | None = Field(default=None, ge=0, le=10**9, description="Dollars of all its runs")
+    concurrent_runs: int | None = Field(default=None, ge=1, le=10_000, description="Runs that are queued or running")
 
 
 class HistoryEntry(FileEntry):
     """How much of a thread the model sees."""
 
-    max_messages: int = Field(default=_HISTORY.max_messages, ge=1, le=10_000)
-    max_tokens: int = Field(default=_HISTORY.max_tokens, ge=100, le=10_000_000)
-    when_full: Literal["trim", "summarize"] = "trim"
-    clock: bool = False
+    max_messages: int = Field(
+        default=_HISTORY.max_messages, ge=1, le=10_000, description="The newest messages that the model sees"
+    )
+    max_tokens: int = Field(
+        default=_HISTORY.max_tokens, ge=100, le=10_000_000, description="The newest messages, by their estimated tokens"
+    )
+    when_full: Literal["trim", "summarize"] = Field(
+        default="trim", description="trim: leave the oldest out; summarize: let the model write a summary of them"
+    )
+    clock: bool = Field(default=False, description="Tell the model when each message that started a run was sent")
 
 
 class OutputEntry(FileEntry):
     """A typed answer."""
 
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the answer")
-    retries: int = Field(default=2, ge=0, le=10)
+    retries: int = Field(
+        default=2, ge=0, le=10, description="How often the model may correct an answer that does not fit the schema"
+    )
     mode: Literal["auto", "schema", "json", "prompt"] = Field(
         default="auto", description="How the model learns the schema"
     )
@@ -267,18 +311,28 @@ class OutputEntry(FileEntry):
 class BasicEntry(FileEntry):
     """A user and a password of HTTP Basic authentication."""
 
-    user: str = Field(min_length=1, max_length=1000)
+    user: str = Field(min_length=1, max_length=1000, description="The user; may be ${NAME}")
     password: str = Field(default="", max_length=4096, description="Without one, the user is the credential")
 
 
 class AuthEntry(FileEntry):
     """A credential for an API: `header` or `query` with `value`, or `bearer`, or `basic`."""
 
-    header: str | None = Field(default=None, min_length=1, max_length=100)
+    header: str | None = Field(default=None, min_length=1, max_length=100, description="Name of a header")
     query: str | None = Field(default=None, min_length=1, max_length=100, description="Name of a query parameter")
-    value: str | None = Field(default=None, min_length=1, max_length=4096)
-    bearer: str | None = Field(default=None, min_length=1, max_length=4096)
-    basic: BasicEntry | None = None
+    value: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="Value of the header or query parameter, written as ${NAME}",
+    )
+    bearer: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="A token, sent as `Authorization: Bearer`, written as ${NAME}",
+    )
+    basic: BasicEntry | None = Field(default=None, description="User and password")
 
 
 def _list_or_mapping(value: Any) -> str:
@@ -296,7 +350,9 @@ Auth = Annotated[
 class OpenApiEntry(FileEntry):
     """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
 
-    document: str = Field(min_length=1, max_length=500)
+    document: str = Field(
+        min_length=1, max_length=500, description="Path of the document, within the folder of the agent file"
+    )
     operations: list[str] = Field(min_length=1, max_length=100, description="operationIds, or METHOD /path")
     server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
     auth: Auth | None = Field(default=None, description="One credential, or a list of them")
@@ -314,28 +370,28 @@ class GatewayEntry(FileEntry):
 class TimeoutEntry(FileEntry):
     """Timeouts of one try, in seconds."""
 
-    connect: Seconds | None = None
-    first_byte: Seconds | None = None
-    idle: Seconds | None = None
-    total: Seconds | None = None
+    connect: Seconds | None = Field(default=None, description="To connect")
+    first_byte: Seconds | None = Field(default=None, description="To the first byte of the answer")
+    idle: Seconds | None = Field(default=None, description="Between two bytes of the answer")
+    total: Seconds | None = Field(default=None, description="From the first to the last byte")
 
 
 class BreakerEntry(FileEntry):
     """A circuit breaker: after how many failures it opens, and for how long."""
 
     failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
-    open_seconds: float | None = Field(default=None, gt=0, le=3600)
+    open_seconds: float | None = Field(default=None, gt=0, le=3600, description="How long it stays open")
 
 
 class ServiceEntry(FileEntry):
     """How calls to one outside service are limited, retried and timed."""
 
     match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, `gateway:NAME`, or `mcp:NAME`")
-    max_connections: int | None = Field(default=None, ge=1, le=10_000)
-    rate_limit: RateText | None = None
+    max_connections: int | None = Field(default=None, ge=1, le=10_000, description="Calls under way at once")
+    rate_limit: RateText | None = Field(default=None, description="Requests to the service")
     retries: int | None = Field(default=None, ge=0, le=20, description="after the first try")
-    timeout: TimeoutEntry = TimeoutEntry()
-    breaker: BreakerEntry = BreakerEntry()
+    timeout: TimeoutEntry = Field(default=TimeoutEntry(), description="Timeouts of one try, in seconds")
+    breaker: BreakerEntry = Field(default=BreakerEntry(), description="When calls stop for a while")
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -382,7 +438,7 @@ class NodeEntry(FileEntry):
 class EdgeEntry(FileEntry):
     """An edge. Several nodes in `from` are a join, several in `to` a fan-out."""
 
-    origins: NodeNames = Field(alias="from")
+    origins: NodeNames = Field(alias="from", description="A node, or several that are joined")
     targets: NodeNames = Field(alias="to", description="`end` ends the branch")
     when: str | None = Field(default=None, min_length=1, max_length=1000, description="A condition in CEL")
 
@@ -391,8 +447,8 @@ class GraphEntry(FileEntry):
     """The graph of a `custom_react_agent`."""
 
     start: NodeName = Field(description="The node where a run begins")
-    nodes: dict[str, NodeEntry] = Field(min_length=1, max_length=MAX_NODES)
-    edges: list[EdgeEntry] = Field(min_length=1, max_length=MAX_EDGES)
+    nodes: dict[str, NodeEntry] = Field(min_length=1, max_length=MAX_NODES, description="Name -> node")
+    edges: list[EdgeEntry] = Field(min_length=1, max_length=MAX_EDGES, description="Which node follows which")
 
 
 class AgentFile(FileEntry):
@@ -400,20 +456,28 @@ class AgentFile(FileEntry):
 
     type: str = Field(min_length=1, max_length=200, description="react_agent, module:Class or a plugin's type")
     name: Name | None = Field(default=None, description="Default: the file's stem")
-    description: Text = ""
+    description: Text = Field(default="", description="What the agent does, for people and for agents that call it")
     prompt: Text = Field(default="", description="Jinja2; sees context.thread, context.global, agent and now")
-    model: ModelEntry | None = None
-    tools: list[ToolEntry] = Field(default=[], max_length=200)
+    model: ModelEntry | None = Field(default=None, description="The model, or its name alone; default: DEFAULT_MODEL")
+    tools: list[ToolEntry] = Field(
+        default=[],
+        max_length=200,
+        description="Tools that the agent may call, by name, or with what it changes of them",
+    )
     openapi: dict[str, OpenApiEntry] = Field(default={}, max_length=20, description="Tools named `key__operationId`")
-    mcp_servers: dict[str, McpServerEntry] = Field(default={}, max_length=20)
-    limits: LimitsEntry = LimitsEntry()
-    quota: QuotaEntry = QuotaEntry()
-    history: HistoryEntry = HistoryEntry()
-    output: OutputEntry | None = None
+    mcp_servers: dict[str, McpServerEntry] = Field(
+        default={}, max_length=20, description="Name -> MCP server whose tools the agent may call"
+    )
+    limits: LimitsEntry = Field(default=LimitsEntry(), description="Limits of one run")
+    quota: QuotaEntry = Field(default=QuotaEntry(), description="Limits of all its runs together")
+    history: HistoryEntry = Field(default=HistoryEntry(), description="How much of a thread the model sees")
+    output: OutputEntry | None = Field(default=None, description="A typed answer")
     gateways: dict[Name, GatewayEntry] = Field(
         default={}, max_length=20, description="Servers of models, beside LITELLM_GATEWAY_URL"
     )
-    services: dict[Name, ServiceEntry] = Field(default={}, max_length=100)
+    services: dict[Name, ServiceEntry] = Field(
+        default={}, max_length=100, description="Name -> how calls to an outside service are limited, retried and timed"
+    )
     sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
     graph: GraphEntry | None = Field(default=None, description="Of a custom_react_agent: its nodes and edges")
 

@@ -105,6 +105,19 @@ def test_the_schema_for_editors_accepts_what_loads() -> None:
     assert not check.is_valid({"type": "react_agent", "model": {"nam": "x"}})
 
 
+def test_every_key_of_the_schema_has_a_description() -> None:
+    def undescribed(part: Any, path: str) -> list[str]:
+        if isinstance(part, list):
+            return [name for one in part for name in undescribed(one, path)]
+        if not isinstance(part, dict):
+            return []
+        keys = part.get("properties") or {}
+        bare = [f"{path}.{name}" for name, one in keys.items() if not one.get("description")]
+        return bare + [name for key, one in part.items() for name in undescribed(one, f"{path}.{key}")]
+
+    assert undescribed(agent_file_schema(), "") == []
+
+
 def test_a_prompt_with_the_time_of_day_is_a_warning_at_its_line(load_context: LoadContextFactory) -> None:
     text = "type: react_agent\nmodel: offline\nprompt: |\n  You are kind.\n  It is {{ now }}.\n"
     agent, problems = define(text, load_context())

@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 from journeyman.events.messages import JSON
+from journeyman.llm.offline.known_names import known_names, spoken
 from journeyman.llm.offline.schema_sample import MAX_DEPTH, Schema, kind_of, resolved_schema, smallest_value
 
+Missing = dict[tuple[str, ...], Schema]  # the path of an argument within objects -> its schema
 _NOT_FOUND: Any = object()
 
 _QUOTED = re.compile(
@@ -17,12 +19,22 @@ _QUOTED = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"https?://[^\s\"'<>)]+")
+_TIME_ZONE = re.compile(r"\b[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/+-]+\b")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?")
 _CODE = re.compile(r"\b(?=[\w-]*\d)[A-Za-z]{1,10}[-_]?\d[\w-]*\b")  # ORD-1042, user_7, X12
 _NUMBERED = re.compile(r"(?:#|\b(?:no|nr|number|id|order|ticket|invoice|case)\b[.:]?\s*#?)\s*(\d+)\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?:^|_)(?:id|number|no|code|key|ref|reference|sku)$")
 _NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-])")
 _AFTER_PREPOSITION = re.compile(r"\b(?:in|for|at|to|from|of|about|named|called)\s+([A-ZÄÖÜ]\w+(?:\s+[A-ZÄÖÜ]\w+)*)")
+_ROLES = {  # the word before a value that tells what it is
+    "from": re.compile(r"(?:^|_)(?:from|origin|source|start|departure|sender)(?:_|$)"),
+    "to": re.compile(r"(?:^|_)(?:to|destination|target|goal|arrival|recipient)(?:_|$)"),
+}
+_FREE_TEXT = re.compile(
+    r"(?:^|_)(?:q|query|question|text|topic|subject|message|content|body|note|title|task|prompt|input|terms?|keywords?"
+    r"|search|phrase|comment|reason)$"
+)
+_AFTER_LEAD = re.compile(r":\s+(\S.*)|\b(?:for|about|regarding|saying|that)\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _ARITHMETIC = re.compile(r"[\d.()][\d.\s+*/()%^-]*[\d.)]")
 _SPOKEN_OPERATORS = (
     (re.compile(r"\bdivided by\b|\u00f7", re.IGNORECASE), "/"),
@@ -58,37 +70,86 @@ class TextArguments:
         self._used: list[tuple[int, int]] = []
 
     def fill(self, schema: Schema, definitions: Schema | None = None) -> dict[str, JSON]:
-        """Return arguments for an object schema: all required ones, and the others that the sentence names."""
+        """Return arguments for an object schema: all required ones, and the others that the sentence names.
+
+        A required one that the sentence does not contain is made up. If it is free text, it is the whole sentence.
+        """
         definitions = definitions if definitions is not None else schema.get("$defs") or schema.get("definitions") or {}
         filled = self._object(schema, definitions, MAX_DEPTH)
         return filled if isinstance(filled, dict) else {}
 
+    def find(self, schema: Schema) -> tuple[dict[str, JSON], Missing]:
+        """Return the arguments that the sentence contains, and the schemas of the required ones that it does not.
+
+        Nothing is made up: a required argument with a default gets it.
+        """
+        definitions = schema.get("$defs") or schema.get("definitions") or {}
+        found = self._properties(schema, definitions)
+        missing: Missing = {}
+        for name in schema.get("required") or ():
+            one = resolved_schema((schema.get("properties") or {}).get(name), definitions)
+            if _is_found(found.get(name, _NOT_FOUND)):
+                continue
+            if "default" in one:
+                found[name] = one["default"]
+            elif kind_of(one) == "object" and one.get("properties"):
+                found[name], inner = self.find({"$defs": definitions, **one})
+                missing |= {(name, *path): value for path, value in inner.items()}
+            else:
+                missing[name,] = one
+        return {name: value for name, value in found.items() if _is_found(value)}, missing
+
     def _object(self, schema: Schema, definitions: Schema, depth: int) -> JSON:
         properties = schema.get("properties") or {}
         required = set(schema.get("required") or ())
-        found = {}
-        for name in sorted(properties, key=lambda name: name not in required):
-            found[name] = self._find(name, resolved_schema(properties[name], definitions), name in required)
-            if found[name] is _NOT_FOUND and name in required:
-                found[name] = self._default(
-                    name, resolved_schema(properties[name], definitions), definitions, depth - 1
-                )
+        found = self._properties(schema, definitions)
+        for name in sorted(required & properties.keys(), key=list(properties).index):
+            if not _is_found(found[name]):
+                one = resolved_schema(properties[name], definitions)
+                found[name] = self._default(name, one, definitions, depth - 1)
         for name in required - properties.keys():
             found[name] = None
         return {
             name: found[name] for name in [*properties, *sorted(required - properties.keys())] if _is_found(found[name])
         }
 
-    def _find(self, name: str, schema: Schema, required: bool) -> JSON:
-        for choice in schema.get("enum") or ():
-            if isinstance(choice, str) and (word := re.search(rf"\b{re.escape(choice)}\b", self.text, re.IGNORECASE)):
-                self._mark_used(word)
-                return choice
-        if "enum" in schema or "const" in schema:
-            return schema.get("const", _NOT_FOUND)
+    def _properties(self, schema: Schema, definitions: Schema) -> dict[str, Any]:
+        """Return what the sentence has for each property: first what a word before it tells, then required ones."""
+        properties = {name: resolved_schema(one, definitions) for name, one in (schema.get("properties") or {}).items()}
+        required = {name for name in schema.get("required") or () if "default" not in properties.get(name, {})}
+        names = {name: known_names(one, properties.values()) for name, one in properties.items()}
+        found = {name: self._by_role(name, one, names[name]) for name, one in properties.items()}
+        for name in sorted(properties, key=lambda name: name not in required):
+            if not _is_found(found[name]):
+                found[name] = self._find(name, properties[name], name in required, names[name])
+        return {name: found[name] for name in properties}
+
+    def _by_role(self, name: str, schema: Schema, names: tuple[str, ...]) -> Any:
+        """Return what follows the word for the property's role: "to Rome" for a destination."""
+        if kind_of(schema) != "string" or "const" in schema:
+            return _NOT_FOUND
+        for word, role in _ROLES.items():
+            if role.search(name.lower()):
+                known = "|".join(spoken(one) for one in sorted(names, key=len, reverse=True))
+                known_value = self._first(re.compile(rf"\b{word}\s+({known})", re.IGNORECASE)) if known else _NOT_FOUND
+                if _is_found(known_value):
+                    return _as_named(known_value, names)
+                if "enum" not in schema:
+                    return self._first(re.compile(rf"\b(?i:{word})\s+([A-ZÄÖÜ][\w-]+(?:\s+[A-ZÄÖÜ][\w-]+)*)"))
+        return _NOT_FOUND
+
+    def _find(self, name: str, schema: Schema, required: bool, names: tuple[str, ...] = ()) -> JSON:
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return self._choice(schema["enum"])
         match kind_of(schema):
             case "string":
-                return self._string(name.lower(), schema, required)
+                text = self._string(name.lower(), schema, required and not names)
+                if _is_found(text) or not names:
+                    return text
+                known = self._known(names)
+                return known if _is_found(known) or not required else self._string(name.lower(), schema, required)
             case "integer" | "number" as kind:
                 return self._number(name, kind, required)
             case "boolean":
@@ -96,6 +157,20 @@ class TextArguments:
             case "array" if required:
                 return self._list(schema)
         return _NOT_FOUND
+
+    def _choice(self, choices: list[JSON]) -> JSON:
+        """Return the choice that the sentence has first."""
+        said = {str(choice): choice for choice in choices if isinstance(choice, str | int | float)}
+        known = self._known(tuple(said))
+        return said[known] if _is_found(known) else _NOT_FOUND
+
+    def _known(self, names: tuple[str, ...]) -> Any:
+        """Return the name that the sentence has first, of those that were not used; of two there, the longer."""
+        longest_first = sorted((name for name in names if name), key=len, reverse=True)
+        if not longest_first:
+            return _NOT_FOUND
+        text = self._first(re.compile("|".join(map(spoken, longest_first)), re.IGNORECASE))
+        return _as_named(text, names) if _is_found(text) else _NOT_FOUND
 
     def _string(self, name: str, schema: Schema, required: bool) -> JSON:
         form = schema.get("format", "")
@@ -105,6 +180,8 @@ class TextArguments:
             return self._first(_EMAIL)
         if name in ("url", "uri", "link", "address") or form in ("uri", "url"):
             return self._first(_URL)
+        if "timezone" in name or "time_zone" in name:
+            return self._first(_TIME_ZONE)
         if "date" in name or form.startswith("date"):
             return self._first(_DATE)
         named = self._first(re.compile(rf"\b{re.escape(name.replace('_', ' '))}\s*(?:is|=|:)\s*([^\s,;.?!]+)", re.I))
@@ -116,7 +193,14 @@ class TextArguments:
         quoted = self._first(_QUOTED)
         if _is_found(quoted) or not required:
             return quoted
+        if _FREE_TEXT.search(name):
+            return self._rest_of_sentence()
         return self._first(_AFTER_PREPOSITION)
+
+    def _rest_of_sentence(self) -> Any:
+        """Return what follows a colon or a word such as "about", without the punctuation at its end."""
+        rest = self._first(_AFTER_LEAD)
+        return rest.strip().rstrip(".?!") or _NOT_FOUND if _is_found(rest) else _NOT_FOUND
 
     def _number(self, name: str, kind: str, required: bool) -> JSON:
         spoken = re.escape(name.replace("_", " "))
@@ -139,10 +223,13 @@ class TextArguments:
     def _list(self, schema: Schema) -> JSON:
         items = schema.get("items") or {}
         kind = kind_of(items) if isinstance(items, dict) else "string"
+        choices = items.get("enum") if isinstance(items, dict) else None
         found: list[JSON] = []
         limit = min(int(schema.get("maxItems") or 16), 16)
         while len(found) < limit:
-            if kind in ("integer", "number"):
+            if choices:
+                item = self._choice(choices)
+            elif kind in ("integer", "number"):
                 item = self._number("", kind, True)
             else:
                 item = self._first(_QUOTED, _CODE) if kind == "string" else _NOT_FOUND
@@ -169,6 +256,11 @@ class TextArguments:
 
     def _mark_used(self, match: re.Match[str]) -> None:
         self._used.append(match.span())
+
+
+def _as_named(text: str, names: tuple[str, ...]) -> str:
+    """Return the name that a part of the sentence means, as the schema writes it."""
+    return next((name for name in names if re.fullmatch(spoken(name), text, re.IGNORECASE)), text)
 
 
 def _is_found(value: Any) -> bool:

@@ -12,7 +12,9 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.events.messages import JSON, Message, ToolCall, Usage, assistant
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
-from journeyman.llm.offline.arguments import TextArguments, arithmetic
+from journeyman.llm.offline.arguments import Missing, TextArguments, arithmetic
+from journeyman.llm.offline.asking import Asked, ask_for_arguments, asked_before, is_withdrawn, values_in_reply
+from journeyman.llm.offline.known_names import known_names, spoken
 from journeyman.llm.offline.schema_sample import smallest_value
 
 _CONNECT = "To connect a real model, set LITELLM_GATEWAY_URL and DEFAULT_MODEL, then start again."
@@ -32,6 +34,7 @@ _RELATED = {
     "clock": "time",
     "hour": "time",
     "late": "time",
+    "far": "distance",
     "today": "date time",
     "day": "date time",
     "date": "time",
@@ -83,15 +86,61 @@ def _size(message: Message) -> int:
 
 def _answer(request: ModelRequest) -> Message:
     text, results = _last_turn(request.messages)
-    if not results and (tool := _choose_tool(request, text)) is not None:
-        arguments = TextArguments(text).fill(tool.parameters)
-        number = 1 + sum(len(message.tool_calls) for message in request.messages)
-        return assistant("", ToolCall(f"call_offline_{number}", tool.name, _json(arguments)))
+    if not results and (message := _call_or_question(request, text)) is not None:
+        return message
     if request.response_schema is not None:
         return assistant(_json(_typed_answer(request.response_schema, text)))
     if results:
         return assistant("\n".join(_result_sentence(result) for result in results))
     return assistant(_introduction(request.tools))
+
+
+def _call_or_question(request: ModelRequest, text: str) -> Message | None:
+    """Return the call of a tool, or the question for what it lacks. None: no tool fits."""
+    tool, asked = _tool_and_texts(request, text)
+    if tool is None:
+        return None
+    arguments, missing = TextArguments("\n".join(asked.texts)).find(tool.parameters)
+    if _is_bare_reply(tool, asked, missing):
+        _complete(arguments, missing, values_in_reply(text, missing))
+    if missing and request.tool_choice not in (None, "auto"):  # the caller demands a call
+        definitions: dict[str, Any] = {
+            key: tool.parameters[key] for key in ("$defs", "definitions") if key in tool.parameters
+        }
+        _complete(arguments, missing, {path: smallest_value({**definitions, **missing[path]}) for path in missing})
+    if missing and request.response_schema is not None:
+        return None  # the answer has a schema that a question does not fit
+    if missing:
+        return assistant(ask_for_arguments(tool.name, missing))
+    number = 1 + sum(len(message.tool_calls) for message in request.messages)
+    return assistant("", ToolCall(f"call_offline_{number}", tool.name, _json(arguments)))
+
+
+def _tool_and_texts(request: ModelRequest, text: str) -> tuple[ToolDefinition | None, Asked]:
+    """Return the tool that the text asks for, or completes a call of, and the texts with its arguments."""
+    chosen = _choose_tool(request, text)
+    asked = asked_before(request.messages)
+    if asked is None or is_withdrawn(text) or request.tool_choice not in (None, "auto"):
+        return chosen, Asked("", (text,))
+    if chosen is not None and chosen.name != asked.tool:
+        return chosen, Asked("", (text,))
+    return next((tool for tool in request.tools if tool.name == asked.tool), None), asked
+
+
+def _is_bare_reply(tool: ToolDefinition, asked: Asked, missing: Missing) -> bool:
+    """Return whether the last text replies to a question, and no argument was found by its words."""
+    before = asked.texts[:-1]
+    return bool(before) and TextArguments("\n".join(before)).find(tool.parameters)[1].keys() == missing.keys()
+
+
+def _complete(arguments: dict[str, Any], missing: Missing, values: dict[tuple[str, ...], JSON]) -> None:
+    """Put missing values in their places within the arguments."""
+    for path, value in values.items():
+        place = arguments
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+        del missing[path]
 
 
 def _last_turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
@@ -142,7 +191,7 @@ def _choose_tool(request: ModelRequest, text: str) -> ToolDefinition | None:
 
 
 def _points(tool: ToolDefinition, text: str) -> float:
-    """Return how well a tool fits the text; a match in its name counts up to three times one in its description."""
+    """Return how well a tool fits the text. A match in its name counts up to three times one elsewhere."""
     if re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", text, re.IGNORECASE):
         return 100.0
     words = _words(text)
@@ -151,9 +200,16 @@ def _points(tool: ToolDefinition, text: str) -> float:
     points += sum(1.0 for word in _words(tool.description) - named if word in words)
     parameters = tool.parameters.get("properties") or {}
     points += sum(1.0 for word in _words(" ".join(parameters)) - named if word in words)
+    points += min(sum(1.0 for name in _names_of(tool) if re.search(spoken(name), text, re.IGNORECASE)), 2.0)
     if "expression" in parameters:
         points += 10.0 if arithmetic(text) else -3.0
     return points
+
+
+def _names_of(tool: ToolDefinition) -> set[str]:
+    """Return the values that the tool's parameters name, such as cities."""
+    parameters = (tool.parameters.get("properties") or {}).values()
+    return {name for one in parameters if isinstance(one, dict) for name in known_names(one)}
 
 
 def _words(text: str) -> set[str]:
@@ -209,8 +265,14 @@ def _readable(value: JSON, depth: int = 4) -> str:
     if isinstance(value, dict) and depth:
         return ", ".join(f"{key.replace('_', ' ')}: {_readable(item, depth - 1)}" for key, item in value.items())
     if isinstance(value, list) and depth:
-        return ", ".join(_readable(item, depth - 1) for item in value)
+        return ", ".join(_readable_item(item, depth - 1) for item in value)
     return str(value)
+
+
+def _readable_item(value: JSON, depth: int) -> str:
+    """Return an item of a list; one that has several parts is in parentheses."""
+    text = _readable(value, depth)
+    return f"({text})" if isinstance(value, dict | list) and text else text
 
 
 def _json(value: JSON) -> str:

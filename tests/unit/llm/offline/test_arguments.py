@@ -62,6 +62,15 @@ def test_arithmetic(text, expression):
         ("none", "names", {"type": "array", "items": STRING, "minItems": 1}, [""]),
         ("maybe 3", "n", {"anyOf": [{"type": "null"}, {"type": "integer"}]}, 3),
         ("x", "k", {"const": 9}, 9),
+        ("a very large one, not a small one", "size", {"enum": ["small", "large", "very large"]}, "very large"),
+        ("by next day", "speed", {"enum": ["slow", "next_day"]}, "next_day"),
+        ("level 3", "level", {"enum": [1, 3]}, 3),
+        ("red and blue", "colors", {"type": "array", "items": {"enum": ["blue", "red"]}}, ["red", "blue"]),
+        ("with CHEESE", "topping", {"type": "string", "examples": ["ham", "cheese"]}, "cheese"),
+        ("in rome", "city", {"type": "string", "description": "Oslo or Rome."}, "Rome"),
+        ("find the page about red shoes.", "query", STRING, "red shoes"),
+        ("note: buy milk", "body", STRING, "buy milk"),
+        ("time in Asia/Tokyo", "timezone", STRING, "Asia/Tokyo"),
     ],
 )
 def test_a_required_argument_is_found_or_made_up(text, name, schema, value):
@@ -97,3 +106,39 @@ def test_a_schema_that_contains_itself_ends():
     assert isinstance(
         TextArguments("x").fill({"properties": {"n": schema}, "required": ["n"], "$defs": schema["$defs"]}), dict
     )
+
+
+CITIES = {
+    "origin": {"type": "string", "description": "Oslo, Rome or Bern."},
+    "destination": {"type": "string", "description": "Another of them."},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("from Oslo to Rome", {"origin": "Oslo", "destination": "Rome"}),
+        ("to Rome from Oslo", {"origin": "Oslo", "destination": "Rome"}),
+        ("how far is rome from oslo", {"origin": "Oslo", "destination": "Rome"}),
+        ("oslo, bern", {"origin": "Oslo", "destination": "Bern"}),
+        ("from New York to Rome", {"origin": "New York", "destination": "Rome"}),
+    ],
+)
+def test_the_word_before_a_value_tells_what_it_is(text, arguments):
+    assert fill(text, ("origin", "destination"), **CITIES) == arguments
+
+
+def test_nothing_is_made_up_where_what_is_missing_is_asked_for():
+    schema = {
+        "properties": {
+            **CITIES,
+            "unit": {"enum": ["km", "mi"]},
+            "digits": {"type": "integer", "default": 1},
+            "trip": {"properties": {"days": {"type": "integer"}, "note": STRING}, "required": ["days", "note"]},
+            "tags": {"type": "array", "items": STRING},
+        },
+        "required": ["origin", "destination", "unit", "digits", "trip", "tags", "other"],
+    }
+    found, missing = TextArguments("to Rome in 3 days").find(schema)
+    assert found == {"destination": "Rome", "digits": 1, "trip": {"days": 3}}
+    assert list(missing) == [("origin",), ("unit",), ("trip", "note"), ("tags",), ("other",)]

@@ -5,6 +5,8 @@ import json
 
 import jsonschema_rs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from journeyman.clock import ManualClock
 from journeyman.events.messages import Message, system, tool_result, user
@@ -81,6 +83,7 @@ async def test_without_a_fitting_tool_says_what_it_is_and_how_to_connect_a_model
         ("Ada", "get_order says: Ada"),
         ('"Ada"', "get_order says: Ada"),
         ('{"order_id":"7","paid":true,"items":["a","b"]}', "get_order says: order id: 7, paid: yes, items: a, b"),
+        ('{"items":[{"title":"Map","price":3.5},[1,2],[]]}', "items: (title: Map, price: 3.5), (1, 2), "),
         ("", "get_order is done; it returned nothing."),
         ('{"error":{"code":"tool_failed","message":"no such order"}}', "did not work: no such order"),
         ('{"error":"tool_failed","message":"no such order"}', "did not work: no such order"),
@@ -104,6 +107,80 @@ async def test_tool_choice_is_kept():
     assert (await answer(user("who am I?"), tool_choice="none")).message.tool_calls == ()
     assert (await answer(user("hello"), tool_choice="required")).message.tool_calls[0].name == "get_username"
     assert (await answer(user("hello"), tool_choice="current_time")).message.tool_calls[0].name == "current_time"
+
+
+CITIES = (
+    tool(
+        "distance",
+        "Distance between two cities.",
+        ("origin", "destination"),
+        origin={"type": "string", "description": "Berlin, Lisbon, Oslo or Rome."},
+        destination={"type": "string", "description": "Another of them."},
+    ),
+    *TOOLS,
+)
+
+
+async def talk(*texts: str, tools=CITIES) -> ModelReply:
+    """Say the texts one after the other; return the last reply."""
+    messages: list[Message] = []
+    for text in texts:
+        messages.append(user(text))
+        reply = await answer(*messages, tools=tools)
+        messages.append(reply.message)
+    return reply
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("How far is it from Oslo to Rome?",),
+        ("How far is rome from oslo?",),
+        ("How far is it?", "Oslo to Rome"),
+        ("How far is it?", "from Oslo", "to Rome"),
+        ("How far is it to Rome?", "Oslo"),
+        ("How far is it?", "I do not know.", "How far is it from Oslo to Rome?"),
+    ],
+)
+async def test_asks_for_what_a_call_lacks_and_takes_the_reply(texts):
+    (call,) = (await talk(*texts)).message.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("distance", {"origin": "Oslo", "destination": "Rome"})
+
+
+async def test_a_question_names_the_choices_and_can_be_left():
+    assert (await talk("How far is it to Rome?")).message.text == (
+        "I need more to call distance:\n- origin: Berlin, Lisbon, Oslo or Rome."
+    )
+    assert "offline model" in (await talk("How far is it to Rome?", "never mind")).message.text
+    (call,) = (await talk("How far is it to Rome?", "What time is it?")).message.tool_calls
+    assert call.name == "current_time"
+
+
+async def test_a_tool_that_is_gone_is_not_called():
+    messages = (user("How far is it?"), (await talk("How far is it?")).message, user("Oslo"))
+    assert (await answer(*messages, tools=TOOLS)).message.tool_calls == ()
+
+
+async def test_a_demanded_call_is_made_with_values_that_the_schema_allows():
+    nested = tool("book", "Book.", ("trip",), trip={"properties": {"a.b": {"minLength": 2}}, "required": ["a.b"]})
+    for demanded in ("required", "book"):
+        (call,) = (await answer(user("go on then"), tools=(nested,), tool_choice=demanded)).message.tool_calls
+        assert json.loads(call.arguments) == {"trip": {"a.b": "--"}}
+
+
+async def test_a_typed_answer_comes_before_a_question():
+    reply = await answer(user("refund it"), response_schema={"type": "object", "properties": {}})
+    assert json.loads(reply.message.text) == {}
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z:,'.]{1,8}", fullmatch=True), min_size=1, max_size=8))
+def test_the_whole_sentence_is_never_an_argument(words):
+    search = tool("search", "Search.", ("query", "place"), query=STRING, place=STRING)
+    sentence = " ".join(["search", *words])
+    for choice in ("auto", "required"):
+        reply = asyncio.run(answer(user(sentence), tools=(search,), tool_choice=choice))
+        for call in reply.message.tool_calls:
+            assert sentence not in json.loads(call.arguments).values()
 
 
 async def test_a_typed_answer_is_valid_and_takes_what_the_words_give():
