@@ -67,7 +67,8 @@ async def storm(folder: Path) -> AsyncIterator[tuple[Weather, RealServer]]:
     (folder / "agents").mkdir()
     (folder / "agents" / "worker.yaml").write_text(AGENT)
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    server = RealServer(folder, folder / "agents", {"LITELLM_GATEWAY_URL": url, "LOG_LEVEL": "WARNING"})
+    settings = {"LITELLM_GATEWAY_URL": url, "LOG_LEVEL": "WARNING"}
+    server = RealServer(folder, folder / "agents", settings, preloaded=True)
     try:
         await server.start()
         yield weather, server

@@ -206,7 +206,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     files = {"agent.yaml": AGENT, "sms.yaml": SMS, "pay.json": json.dumps(PAY), "store.yaml": STORE}
     for name, text in {**files, "turns.yaml": turns(CALLS)}.items():
         (tmp_path / name).write_text(text)
-    server = RealServer(tmp_path, tmp_path / "agent.yaml", {**settings, "LOG_LEVEL": "DEBUG"})
+    server = RealServer(tmp_path, tmp_path / "agent.yaml", {**settings, "LOG_LEVEL": "DEBUG"}, preloaded=True)
     await server.start()
     yield Place(server, apis)
     await server.close()

@@ -21,7 +21,7 @@ async def test_its_commands_send_and_get_pictures(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "cat.png").write_bytes(png(4, 4))
-    server = RealServer(tmp_path, tmp_path / "agent.yaml", {"TOOLS_PATH": str(tmp_path / "tools")})
+    server = RealServer(tmp_path, tmp_path / "agent.yaml", {"TOOLS_PATH": str(tmp_path / "tools")}, preloaded=True)
     try:
         await server.start()
         script = "set -euo pipefail\n" + "\n".join(loose(PAGE, "sh")).replace("http://127.0.0.1:8000", server.url)

@@ -66,7 +66,7 @@ async def served(folder: Path, gateway: Gateway, port: int = 0) -> AsyncIterator
     (folder / "agents").mkdir(exist_ok=True)
     (folder / "agents" / "worker.yaml").write_text(AGENT)
     environment = {"LITELLM_GATEWAY_URL": f"http://127.0.0.1:{port}", "LOG_LEVEL": "ERROR"}
-    server = RealServer(folder, folder / "agents", environment)
+    server = RealServer(folder, folder / "agents", environment, preloaded=True)
     try:
         await server.start()
         yield server, port

@@ -47,7 +47,7 @@ async def test_threads_with_replies_of_0_1_go_on(tmp_path: Path) -> None:
     shutil.copytree(HERE / "agents" / "replies", tmp_path / "replies")
     async with ReplyingGateway() as gateway, aiohttp.ClientSession(trust_env=False) as http:
         settings = {"LITELLM_GATEWAY_URL": gateway.url, "AUTH_MODE": "off"}
-        server = RealServer(tmp_path, tmp_path / "replies", settings)
+        server = RealServer(tmp_path, tmp_path / "replies", settings, preloaded=True)
         shutil.copyfile(STORED, server.database)
         try:
             await server.start()
@@ -86,7 +86,7 @@ async def test_a_call_of_a_cut_reply_that_waited_does_not_run(tmp_path: Path) ->
     shutil.copytree(HERE / "agents" / "replies", tmp_path / "replies")
     async with ReplyingGateway(CUT_REPLIES) as gateway, aiohttp.ClientSession(trust_env=False) as http:
         settings = {"LITELLM_GATEWAY_URL": gateway.url, "AUTH_MODE": "off"}
-        server = RealServer(tmp_path, tmp_path / "replies", settings)
+        server = RealServer(tmp_path, tmp_path / "replies", settings, preloaded=True)
         shutil.copyfile(CUT, server.database)
         try:
             await server.start()

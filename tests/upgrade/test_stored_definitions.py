@@ -26,10 +26,18 @@ from tests.upgrade.definitions import (
 )
 from tests.upgrade.old_house import AgentSpec, restricted_to
 
+STORED: dict[str, tuple[bytes, str]] = {}  # by name: an agent with tools starts a process, so each is loaded once
+
+
+async def stored_today(name: str, folder: Path) -> tuple[bytes, str]:
+    if name not in STORED:
+        STORED[name] = await stored(name, folder)
+    return STORED[name]
+
 
 @pytest.mark.parametrize("name", PINNED)
 async def test_the_stored_form_is_the_same(name: str, tmp_path: Path) -> None:
-    data, version = await stored(name, tmp_path)
+    data, version = await stored_today(name, tmp_path)
     plain, expected = without_our_code(data), with_later_defaults(pinned(name))
     assert json.loads(plain) == json.loads(expected)  # the readable difference first
     assert plain == expected
@@ -47,7 +55,7 @@ async def test_a_definition_of_0_1_keeps_its_form_and_meaning(name: str, tmp_pat
         None,
         json.loads(pinned(name))["limits"].get("tokens", 100_000),
     )
-    today = AgentSpec.decode((await stored(name, tmp_path))[0], given)
+    today = AgentSpec.decode((await stored_today(name, tmp_path))[0], given)
     assert restricted_to(spec, today).limits == spec.limits
     assert spec.output is None or spec.output.mode == ""
 
