@@ -76,7 +76,7 @@ def test_an_approval_asked_answered_and_done_once(shell: Shell) -> None:
     assert (code, "journeyman approvals answer" in out) == (6, True)
     [approval] = shell.json("approvals")["items"]
     assert (approval["tool"], approval["decisions"]) == ("refund", ["approve", "deny"])
-    code, out = shell("approvals", "answer", approval["approval"], "approve", "support")
+    code, out = shell("approvals", "answer", "last", "approve", "support")
     assert (code, "120" in out) == (0, True)
     assert len(Path("support/var/refunds.jsonl").read_text().splitlines()) == 1
     assert shell("approvals", "answer", approval["approval"], "approve", "support")[0] == 4
@@ -177,7 +177,7 @@ def test_time_travel(shell: Shell) -> None:
     code, out = shell("runs", "show", run["run_id"], "--at", "6")
     assert (code, "lookup_order" in out, "Rotterdam" in out) == (0, True, True)
     assert shell("runs", "show", run["run_id"], "--at", "99")[0] == 4
-    fork = ("runs", "fork", run["run_id"], "--at")
+    fork = ("runs", "fork", run["run_id"][:20], "--at")
     code, out = shell(*fork, "2", "support", "--replace", "1=Refund order 1044, amount 120")
     assert (code, "journeyman approvals answer" in out) == (6, True)
     forked = shell.json(*fork, "2", "support", "--prompt", "Be brief.", "--context", '{"vip": true}')

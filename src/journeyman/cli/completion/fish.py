@@ -39,7 +39,9 @@ def _condition(place: Place) -> str:
 def _option(option: Option) -> str:
     name = option.name.removeprefix("--")
     text = f"-l {name} -d {_quoted(option.help)}"
-    return text if option.value is None else f"{text} -r {_values(option.value)}".rstrip()
+    if option.value is None:
+        return text
+    return f"{text} {'-r' if option.value.files else '-x'} {_values(option.value)}".rstrip()  # -x: no files
 
 
 def _values(value: Value) -> str:

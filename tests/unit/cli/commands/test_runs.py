@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from journeyman.cli import main
-from journeyman.journal.journal import Batch, ToolOutputRow
+from journeyman.events.codec import Codec
+from journeyman.events.events import RunAccepted
+from journeyman.events.messages import user
+from journeyman.journal.journal import Append, Batch, ToolOutputRow
 from journeyman.journal.sqlite.journal import SqliteJournal
 from tests.harness.cli_runner import Shell
 
@@ -62,6 +65,23 @@ def test_a_run_is_named_by_the_beginning_of_its_id_and_as_the_last(shell: Shell)
 def test_an_ended_run_is_followed_without_a_server(shell: Shell) -> None:
     code, out = shell("runs", "events", "last", "--follow", "--after", "2", "--json")
     assert (code, json.loads(out.splitlines()[-1])["type"]) == (0, "run_finished")
+
+
+@pytest.fixture
+async def open_run(journal_file: Path) -> str:
+    """A run that was accepted, and whose server has died."""
+    journal = SqliteJournal(journal_file)
+    await journal.open()
+    accepted = RunAccepted(thread="local/u", principal="local", input=user("and now?"))
+    append = Append(stream="run_open", drafts=(Codec().draft(accepted),))
+    await journal.commit(Batch(at=1, appends=(append,), epoch=journal.epoch))
+    await journal.close()
+    return append.stream
+
+
+def test_an_open_run_cannot_be_followed_without_a_server(open_run: str, shell: Shell) -> None:
+    code, out = shell("runs", "events", open_run, "--follow")
+    assert (code, "run_accepted" in out) == (5, True)
 
 
 def test_a_list_of_events_that_was_cut_says_so(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,6 @@ def test_each_place_has_its_lines() -> None:
     assert fish_script(places).splitlines()[2:] == [
         f"{start} '__fish_use_subcommand' -a runs -d 'List runs'",
         f"{start} {runs} -a show -d 'Show a run\\'s state'",
-        f"{start} {show} -l at -d 'A seq' -r",
+        f"{start} {show} -l at -d 'A seq' -x",
         f"{start} {show} -a '(journeyman completion --names runs 2>/dev/null)'",
     ]
