@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from journeyman.environment import Environment, read_env_file
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.quota import Quota
 from journeyman.llm.gateway.address import check_credentials, check_url
@@ -23,6 +24,7 @@ from journeyman.resilience.rate_limit import Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
+ACCESS_PREFIXES = ("AUTH_", "API_KEY", "JWT_")  # settings that say who may call
 _SEED_KEY = re.compile(r"[A-Za-z0-9_-]{32,512}")
 
 
@@ -30,13 +32,14 @@ class Settings(BaseSettings):
     """All settings; each field is named like its environment variable, in lower case.
 
     Create it with `Settings.read()`, which reports all invalid values in one ConfigurationError. Arguments override the
-    environment, which overrides `.env`; an empty value counts as unset. Relative paths are relative to the working
-    directory.
+    environment, which overrides `.env`; an empty value counts as unset, and one in the environment hides that of
+    `.env`. Relative paths are relative to the working directory.
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
+    _environment: Environment = PrivateAttr(default_factory=Environment)
 
     # the gateway and the models
     litellm_gateway_url: str | None = None
@@ -112,17 +115,32 @@ class Settings(BaseSettings):
         """Return the settings of this process. `given` overrides them by lower-case name, except where it is None.
 
         Raises:
-            ConfigurationError: Some values are invalid; it lists each with what to do.
+            ConfigurationError: Some values are invalid, a line of `.env` cannot be read, or an empty variable hides
+                who may call. It lists each with what to do.
         """
+        environment = Environment(file=read_env_file(env_file))
+        if opened := [name for name in environment.hidden if name.upper().startswith(ACCESS_PREFIXES)]:
+            raise ConfigurationError("The settings cannot be used:", map(_opened, opened))
+        from_file = {name.lower(): value for name, value in environment.visible_in_file().items() if value}
         overrides = {name: value for name, value in given.items() if value is not None}
         try:
-            return cls(**{"_env_file": env_file, **overrides})
+            known = {name: from_file[name] for name in cls.model_fields if name in from_file}
+            settings = cls(**{"_env_file": None, **known, **overrides})
         except ValidationError as exc:
             raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigurationError(
-                f"The file '{env_file}' cannot be read: {exc}. Make it a UTF-8 file of NAME=value lines."
-            ) from exc
+        settings._environment = environment
+        return settings
+
+    @property
+    def environment(self) -> Environment:
+        """The variables of this process over those of `.env`, for agent files and tools."""
+        return self._environment
+
+    @classmethod
+    def secret_names(cls) -> frozenset[str]:
+        """Return the names of the variables whose values are secrets of the server."""
+        fields = cls.model_fields.items()
+        return frozenset(name.upper() for name, field in fields if "SecretStr" in str(field.annotation))
 
     @property
     def uses_openai_variables(self) -> bool:
@@ -373,6 +391,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _opened(name: str) -> Problem:
+    return Problem(
+        f"{name} is empty in the environment and has a value in .env, which the empty one would hide. Remove the empty "
+        "variable from the environment, or the line from .env."
+    )
 
 
 def _problem(error: Any) -> Problem:

@@ -240,3 +240,16 @@ async def test_a_question_unwinds_through_the_process_and_its_answer_comes_back(
 async def test_a_once_tool_in_a_process_may_not_ask(call, host):
     outcome = await call("ask_once")
     assert (outcome.failure.code, outcome.question, host.questions) == ("ask_refused", None, [])
+
+
+async def test_a_tool_sees_what_its_permissions_name_of_the_given_variables(tmp_path, request_for, host):
+    (tmp_path / "seen.py").write_text(
+        "import os\nfrom journeyman import tool\n\n\n@tool(permissions={'env': ['SHOP_TOKEN']}, effects='none')\n"
+        "def seen() -> list[str | None]:\n    'See.'\n    return [os.environ.get(n) for n in ('SHOP_TOKEN', 'OTHER')]\n"
+    )
+    registry = await ToolRegistry.auto_register(tmp_path)
+    pool = WorkerPool(limit=1, variables={"SHOP_TOKEN": "of the file", "OTHER": "hidden"})
+    executor = Executor(registry, pool, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
+    outcome = await executor.execute(request_for(registry.get("seen"), {}), host)
+    await pool.aclose()
+    assert outcome.result == '["of the file",null]'

@@ -224,3 +224,39 @@ def test_a_refused_setting_is_shown_without_userinfo(name: str, monkeypatch: pyt
     except (ConfigurationError, ValueError) as exc:
         shown = str(exc)
     assert "hunter2" not in shown
+
+
+def test_an_empty_variable_hides_the_value_of_the_file(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    (alone / ".env").write_text("PORT=1\nMAX_RETRIES=1\n")
+    monkeypatch.setenv("PORT", "")
+    settings = Settings.read()
+    assert (settings.port, settings.max_retries, settings.environment.hidden) == (8000, 1, ("PORT",))
+
+
+@pytest.mark.parametrize("name", ["AUTH_MODE", "API_KEY", "API_KEY_FILE", "JWT_AUDIENCE", "JWT_SECRET_KEY"])
+def test_an_empty_variable_does_not_open_the_server(monkeypatch: pytest.MonkeyPatch, alone: Path, name: str) -> None:
+    (alone / ".env").write_text(f"{name}=hush-hush\n")
+    monkeypatch.setenv(name, "")
+    message = refused()
+    assert f"{name} is empty in the environment and has a value in .env" in message
+    assert "hush" not in message
+    (alone / ".env").write_text(f"{name}=\n")
+    assert Settings.read().auth_mode == "off"
+
+
+def test_a_line_of_the_file_that_cannot_be_read_stops_the_start(alone: Path) -> None:
+    (alone / ".env").write_text("PORT=1\nAUTH_MODE required\n")
+    assert ".env:2: the line cannot be read" in refused()
+    (alone / ".env").write_bytes(b"\xef\xbb\xbfAUTH_MODE=required\n")
+    assert Settings.read().auth_mode == "required", "a byte order mark is no part of the name"
+
+
+def test_which_settings_are_secret() -> None:
+    assert Settings.secret_names() == {
+        "API_KEY",
+        "JOURNEYMAN_API_KEY",
+        "JWT_SECRET_KEY",
+        "LITELLM_GATEWAY_API_KEY",
+        "OPENAI_API_KEY",
+        "REDIS_URL",
+    }

@@ -77,6 +77,7 @@ class LoadedAgent:
     openapi: tuple[OpenApiTool, ...] = ()  # its tools from OpenAPI documents, to be registered
     mcp_servers: tuple[McpServerUse, ...] = ()  # not in `spec`, since they hold secrets
     secrets: frozenset[str] = frozenset()  # values from the environment, to be masked wherever people look
+    references: frozenset[str] = frozenset()  # names of the variables that its file refers to
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # not in `spec`, since they apply to the whole process
     gateways: tuple[GatewaySpec, ...] = ()  # the same, and they hold secrets
@@ -197,6 +198,7 @@ class _Definition:
             openapi=tuple(self._openapi.tools.values()),
             mcp_servers=servers,
             secrets=self._expansion.secrets,
+            references=self._expansion.referenced(()),
             services=services,
             gateways=gateway_specs(entries.gateways, self._expansion, self._report),
             gateway_uses=tuple(self._models.gateway_uses),

@@ -33,7 +33,8 @@ class McpServerUse:
 
     `named` are the server's own names of the tools that the agent has, None: all. `entries` override some of the tools,
     by their registered names.
-    `variables` are the names of the environment variables that it is given.
+    `variables` are the names of the environment variables that it is given; `references` are those whose values it
+    is given, by `${NAME}` in its entry.
     """
 
     config: McpServerConfig
@@ -41,6 +42,7 @@ class McpServerUse:
     timeout_seconds: float | None = None
     entries: Mapping[str, ToolEntry] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()
+    references: frozenset[str] = frozenset()
 
     @property
     def prefix(self) -> str:
@@ -74,6 +76,7 @@ def server_use(
         timeout_seconds=entry.timeout_seconds,
         entries=entries,
         variables=frozenset((*entry.env, *referenced)),
+        references=frozenset(referenced),
     )
 
 

@@ -93,8 +93,8 @@ def _is_edit(event: Event) -> bool:
     return isinstance(event, MessageReplaced | Patched)
 
 
-async def read_recording(journal: Journal, run_id: str) -> Recording:
-    """Return the recording of a stored run.
+async def read_recording(journal: Journal, run_id: str, environment: Mapping[str, str] = os.environ) -> Recording:
+    """Return the recording of a stored run, whose definition may need variables of the environment.
 
     Raises:
         NotFoundError: There is no such run.
@@ -114,7 +114,7 @@ async def read_recording(journal: Journal, run_id: str) -> Recording:
         events=tuple(_renumbered(event, before, accepted.retries is not None) for event in recording.events),
         history=tuple(row.message for row in rows),
         summary=await load_summary(journal, started.summary_stream, started.summary or 0),
-        definition=_definition(stored.data) if stored else None,
+        definition=_definition(stored.data, environment) if stored else None,
     )
 
 
@@ -148,13 +148,13 @@ def recording_of(run_id: str, entries: Sequence[Entry]) -> Recording:
     return Recording(events=events, started_at=entries[start].at)
 
 
-def _definition(data: bytes) -> AgentSpec | None:
+def _definition(data: bytes, environment: Mapping[str, str]) -> AgentSpec | None:
     """Decode a stored definition. None: a later release wrote it.
 
     Raises:
         ConfigurationError: An environment variable that it needs is not set.
     """
     try:
-        return AgentSpec.decode(data, os.environ)
+        return AgentSpec.decode(data, environment)
     except NewerDefinitionError:
         return None

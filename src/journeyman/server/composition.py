@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +47,7 @@ from journeyman.server.mcp_servers import McpConnections, guarded_session
 from journeyman.server.observers import Observers, models_of, tracing
 from journeyman.server.outbound import executor_of, models_behind, register, transport_of
 from journeyman.server.reload.reload import Load, Reloader
+from journeyman.server.setting_names import setting_problems
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics.recorders import LabelNames
 from journeyman.telemetry.tracing.exporter import header_values
@@ -78,11 +80,13 @@ async def build(
     """
     imported = ImportedFiles()
     loaded = await load(settings, path, offline=offline, discover=discover, imported=imported)
+    found = setting_problems(settings.environment, Settings.model_fields, loaded.variable_names)
+    loaded = replace(loaded, problems=(*found, *loaded.problems))
     errors = [problem for problem in loaded.problems if problem.severity == "error"]
     if errors:
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", errors)
-    workers = WorkerPool()
+    workers = WorkerPool(variables=settings.environment)
     if missing := await unmet_sandbox(loaded, workers):
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", missing)
@@ -138,11 +142,11 @@ def join(
     )
     for agent in loaded.agents:
         agents.put(mcp.build(agent.spec), clock.now())
-    read = partial(read_definition, secrets)
+    read = partial(read_definition, settings.environment, secrets)
     versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read, lambda: registry.tools)
 
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
-    workers = workers or WorkerPool()
+    workers = workers or WorkerPool(variables=settings.environment)
     http = HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http, ToolOutputs(journal, codec, clock))
     prices = read_prices(settings.prices_path)
@@ -211,12 +215,12 @@ def join(
     )
 
 
-def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
+def read_definition(environment: Mapping[str, str], secrets: KnownSecrets, data: bytes) -> AgentSpec:
     """Decode a stored definition with the environment of now, whose values in it become known secrets.
 
     Raises as AgentSpec.decode.
     """
-    spec = AgentSpec.decode(data, os.environ)
+    spec = AgentSpec.decode(data, environment)
     secrets.learn(spec.variables.values())
     return spec
 

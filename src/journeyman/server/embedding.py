@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,10 +113,12 @@ class AgentFactory:
         registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
         around = load_context(settings, registry, self._types, offline=False)
         if self._from_environment:
-            agent = load_environment_agent(os.environ, around)
+            agent = load_environment_agent(settings.environment, around)
         else:
             agent = await asyncio.to_thread(load_agent, self._config, around)  # a document of an API may take seconds
-        loaded = loaded_files(registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported)
+        loaded = loaded_files(
+            settings, registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported
+        )
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec, merged_services
 from journeyman.egress.transport import Transport
+from journeyman.environment import Environment
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.llm.gateway.gateway_spec import GatewaySpec
-from journeyman.server.gateway_grants import grant_warnings
+from journeyman.server.gateway_grants import grant_warnings, secret_grants
 from journeyman.server.outbound import openapi_tools, outside
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
@@ -47,6 +48,7 @@ class LoadedFiles:
     services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
     gateways: tuple[GatewaySpec, ...] = ()  # of all agents, each once
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered when there are guards for them
+    environment: Mapping[str, str] = field(default_factory=Environment)  # what agent files and tools see
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """Build the agent of a definition, also of a stored one of an older version."""
@@ -54,15 +56,26 @@ class LoadedFiles:
         return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder, self.nodes)
 
     @property
+    def variable_names(self) -> frozenset[str]:
+        """The names of the variables that agent files refer to, or that tools and MCP servers may see."""
+        files = (name for agent in self.agents for name in agent.references)
+        servers = (name for agent in self.agents for server in agent.mcp_servers for name in server.variables)
+        return frozenset((*files, *servers, *self._granted))
+
+    @property
+    def _granted(self) -> frozenset[str]:
+        """The names of the variables that tools may see."""
+        specs = [*(tool.spec for tool in self.registry.tools.values())]
+        specs += [spec for agent in self.agents for spec in agent.spec.tools]
+        return frozenset(name for spec in specs for name in spec.policy.permissions.env)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The values of the environment that agents name or that tools may see, and credentials of gateways.
 
         They are masked.
         """
-        specs = [*(tool.spec for tool in self.registry.tools.values())]
-        specs += [spec for agent in self.agents for spec in agent.spec.tools]
-        granted = {name for spec in specs for name in spec.policy.permissions.env}
-        values = (os.environ.get(name, "") for name in sorted(granted))
+        values = (self.environment.get(name, "") for name in sorted(self._granted))
         of_gateways = (secret for gateway in self.gateways for secret in gateway.secrets)
         return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values), *of_gateways)
 
@@ -78,7 +91,7 @@ def load_context(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
         tools=registry.tools,
         types=types,
         schema_overrides=schema_overrides,
-        environment=os.environ,
+        environment=settings.environment,
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
         openai_configured=settings.uses_openai_variables,
@@ -118,21 +131,17 @@ def _read(
     types = agent_types(imported)
     around = load_context(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return loaded_files(registry, types, loaded, imported, warn_of_grants=settings.uses_openai_variables)
+    return loaded_files(settings, registry, types, loaded, imported)
 
 
 def loaded_files(
+    settings: Settings,
     registry: ToolRegistry,
     types: AgentTypes,
     loaded: LoadedAgents,
     imported: ImportedFiles,
-    *,
-    warn_of_grants: bool = False,
 ) -> LoadedFiles:
-    """Return the loaded agents together with what their files add: OpenAPI tools, settings of services, gateways.
-
-    `warn_of_grants`: OPENAI_BASE_URL and OPENAI_API_KEY are the gateway, if an agent uses it.
-    """
+    """Return the loaded agents together with what their files add: OpenAPI tools, settings of services, gateways."""
     transport = outside(loaded.agents)
     services, contradictions = merged_services(spec for agent in loaded.agents for spec in agent.services)
     gateways = {gateway.name: gateway for agent in loaded.agents for gateway in agent.gateways}
@@ -140,11 +149,21 @@ def loaded_files(
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
     nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
-    granted = grant_warnings(loaded.agents) if warn_of_grants and any(map(_uses_gateway, loaded.agents)) else ()
+    warn = settings.uses_openai_variables and any(map(_uses_gateway, loaded.agents))
+    granted = (*grant_warnings(loaded.agents if warn else ()), *secret_grants(registry.tools, loaded.agents))
     found = [*found, *map(_contradiction, contradictions)]
     problems = (*registry.problems, *loaded.problems, *found, *checked, *coded, *granted)
     return LoadedFiles(
-        registry, types, nodes, loaded.agents, problems, transport, services, tuple(gateways.values()), openapi
+        registry,
+        types,
+        nodes,
+        loaded.agents,
+        problems,
+        transport,
+        services,
+        tuple(gateways.values()),
+        openapi,
+        settings.environment,
     )
 
 

@@ -21,7 +21,9 @@ async def runtime_without_agents(settings: Settings) -> AsyncIterator[Runtime]:
     Raises ConfigurationError if another process owns the journal.
     """
     imported = ImportedFiles()
-    nothing = loaded_files(ToolRegistry(), agent_types(imported), LoadedAgents(agents=(), problems=()), imported)
+    nothing = loaded_files(
+        settings, ToolRegistry(), agent_types(imported), LoadedAgents(agents=(), problems=()), imported
+    )
     application = join(settings, nothing, in_process=True)
     try:
         await application.journal.open()

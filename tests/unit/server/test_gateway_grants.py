@@ -58,3 +58,44 @@ async def test_without_a_model_of_that_gateway_there_is_no_warning(tmp_path: Pat
 
 async def test_with_another_gateway_there_is_no_warning(tmp_path: Path) -> None:
     assert await warnings(tmp_path, "gpt-5", litellm_gateway_url="http://127.0.0.1:9", **OPENAI) == []
+
+
+SECRETS = ["API_KEY", "JOURNEYMAN_API_KEY", "JWT_SECRET_KEY", "LITELLM_GATEWAY_API_KEY", "REDIS_URL"]
+
+
+async def errors(folder: Path, agent: str, tool: str = "") -> list[str]:
+    (folder / "tools").mkdir(exist_ok=True)
+    (folder / "tools" / "summaries.py").write_text(tool)
+    (folder / "agent.yaml").write_text(f"type: react_agent\nmodel: offline\n{agent}")
+    loaded = await load(Settings.read(env_file=None), folder / "agent.yaml", offline=False)
+    await loaded.registry.aclose()
+    return [problem.message for problem in loaded.problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+async def test_no_mcp_server_is_given_a_secret_of_the_server(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "redis://127.0.0.1:9/0" if name == "REDIS_URL" else "k" * 43)
+    if name == "JWT_SECRET_KEY":
+        monkeypatch.setenv("JWT_AUDIENCE", "a")
+        monkeypatch.setenv("JWT_ISSUER", "i")
+    server = f'  notes: {{command: ["{sys.executable}"], env: {{KEY: "Bearer ${{{name}}}"}}}}\n'
+    assert await errors(tmp_path, f"mcp_servers:\n{server}") == [
+        f"the MCP server notes may not be granted {name}, which is a secret setting of the server"
+    ]
+
+
+async def test_a_variable_that_is_only_named_so_is_given(tmp_path: Path) -> None:
+    server = f'  notes: {{command: ["{sys.executable}"], env: {{API_KEY: "${{OPENAI_API_KEY}}"}}}}\n'
+    assert await errors(tmp_path, f"mcp_servers:\n{server}") == []
+
+
+async def test_no_tool_is_granted_a_secret_of_the_server(tmp_path: Path) -> None:
+    code = TOOL.replace("OPENAI_API_KEY", "LITELLM_GATEWAY_API_KEY")
+    said = "the tool summarize may not be granted LITELLM_GATEWAY_API_KEY, which is a secret setting of the server"
+    assert await errors(tmp_path, "", code) == [said], "other callers reach it without an agent"
+    assert await errors(tmp_path, "tools: [{name: summarize, permissions: {env: []}}]\n", code) == [said]
+    code = TOOL.replace('permissions={"env": ["OPENAI_API_KEY"]}, ', "")
+    entry = "tools: [{name: summarize, permissions: {env: [LITELLM_GATEWAY_API_KEY]}}]\n"
+    assert await errors(tmp_path, entry, code) == [said], "granted by the agent file"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from journeyman.server.loading import load
 from journeyman.settings import Settings
@@ -34,3 +37,29 @@ async def test_without_a_file_the_environment_describes_the_agent(tmp_path: Path
     monkeypatch.chdir(tmp_path)
     loaded = await load(settings(agent_name="mine", default_model="offline"), None, offline=True)
     assert [agent.spec.name for agent in loaded.agents] == ["mine"]
+
+
+TOOL = """\
+from journeyman import tool
+
+
+@tool(permissions={"env": ["SHOP_TOKEN"]}, effects="none")
+def order(text: str) -> str:
+    "Order."
+    return text
+"""
+
+
+async def test_agent_files_and_tools_see_the_file_of_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOP_USER", "of the process")
+    (tmp_path / ".env").write_text("SHOP_NAME=corner-shop\nSHOP_USER=of the file\nSHOP_TOKEN=token-of-the-file\n")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "orders.py").write_text(TOOL)
+    (tmp_path / "agent.yaml").write_text(AGENT.format(name="one") + "description: ${SHOP_NAME} ${SHOP_USER}\n")
+    loaded = await load(Settings.read(), None, offline=True)
+    await loaded.registry.aclose()
+    assert [agent.spec.description for agent in loaded.agents] == ["corner-shop of the process"]
+    assert {"corner-shop", "token-of-the-file"} <= set(loaded.secrets)
+    assert {"SHOP_NAME", "SHOP_USER", "SHOP_TOKEN"} <= loaded.variable_names
+    assert not {"SHOP_NAME", "SHOP_TOKEN"} & set(os.environ)

@@ -178,6 +178,7 @@ class JournalFileQueries:
     def __init__(self, settings: Settings, principal: str) -> None:
         self.own: Mapping[str, str] = {"principal": principal}
         self._path = journal_file(settings)
+        self._environment = settings.environment
         self._principal = principal
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
@@ -238,7 +239,7 @@ class JournalFileQueries:
     def recording(self, run_id: str) -> Recording:
         from journeyman.agent_tests.recording import read_recording  # 0.4 s, needed by few commands
 
-        return self._read(lambda journal: read_recording(journal, run_id))
+        return self._read(lambda journal: read_recording(journal, run_id, self._environment))
 
     def threads(self, limit: int, prefix: str = "") -> list[Item]:
         rows = self._read(lambda journal: journal.newest_threads(self._principal, None, limit, prefix))

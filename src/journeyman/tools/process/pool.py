@@ -60,11 +60,13 @@ class WorkerPool:
         limit: int = 4,
         environment: Mapping[str, str] | None = None,
         *,
+        variables: Mapping[str, str] = os.environ,
         detect: Callable[[], Awaitable[AvailableIsolation]] = detect,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self._permits = asyncio.Semaphore(limit)
         self._environment = scrubbed_environment() if environment is None else dict(environment)
+        self._variables = variables  # of which a tool sees those that its permissions name
         self._idle: list[_IdleWorker] = []  # in the order of their last use
         self._busy: set[ToolWorker] = set()
         self._limit = limit
@@ -170,7 +172,8 @@ class WorkerPool:
         return None
 
     async def _spawn(self, wanted: Confinement) -> ToolWorker:
-        environment = self._environment | {name: os.environ[name] for name in wanted.environment if name in os.environ}
+        granted = {name: self._variables[name] for name in wanted.environment if name in self._variables}
+        environment = self._environment | granted
         folder = tempfile.mkdtemp(prefix="journeyman-") if wanted.files is not None else None
         if folder is not None:
             environment["TMPDIR"] = folder
