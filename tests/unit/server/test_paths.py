@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.server.paths import agent_path, tools_path
+from journeyman.errors import ConfigurationError
+from journeyman.server.paths import agent_path, require_agent, tools_path
 from journeyman.settings import Settings
 
 
@@ -31,3 +32,16 @@ def test_tools_stand_beside_the_agents_unless_a_setting_says_otherwise(tmp_path:
     (tmp_path / "tools").mkdir()
     assert tools_path(settings(), file) == tools_path(settings(), tmp_path) == tmp_path / "tools"
     assert tools_path(settings(tools_path=tmp_path), file) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["agent_type", "agent_name", "agent_prompt", "agent_tools", "default_model"])
+def test_without_a_file_a_setting_describes_the_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    require_agent(settings(**{name: "react_agent"}), None)
+    with pytest.raises(ConfigurationError, match=rf"There is no agent here: the folder {tmp_path} has no agent.yaml"):
+        require_agent(settings(port=1), None)
+    require_agent(settings(), Path("given.yaml"))
+    (tmp_path / "agent.yaml").touch()
+    require_agent(settings(), None)

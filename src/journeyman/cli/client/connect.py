@@ -15,6 +15,7 @@ from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import owner_of
+from journeyman.server.paths import require_agent
 
 if TYPE_CHECKING:
     from journeyman.settings import Settings
@@ -23,16 +24,21 @@ PROBE_SECONDS = 2.0
 
 
 @contextmanager
-def connect(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[ApiClient]:
+def connect(
+    settings: Settings, url: str | None = None, *, offline: bool = False, needs_agent: bool = False
+) -> Iterator[ApiClient]:
     """Open a client of the server at `url`, or of the one that owns the journal, or of an application in this process.
 
-    `offline` lets the offline model answer; it has no effect on a server.
+    `offline` lets the offline model answer; it has no effect on a server. With `needs_agent`, ConfigurationError is
+    raised if there is neither a server nor an agent here.
     """
     server = running_server(settings, url)
     if server is not None:
         with server:
             yield server
         return
+    if needs_agent:
+        require_agent(settings, None)
     with _client_in_process(settings, offline) as client:
         yield client
 

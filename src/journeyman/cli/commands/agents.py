@@ -10,6 +10,7 @@ from journeyman.cli.client.server_lists import server_items
 from journeyman.cli.commands.check import load_application
 from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
+from journeyman.server.paths import require_agent
 
 if TYPE_CHECKING:
     from journeyman.settings import Settings
@@ -35,6 +36,7 @@ def agents(
 
 
 def _from_files(settings: Settings, path: Path | None, offline: bool) -> list[dict[str, Any]]:
+    require_agent(settings, path)
     application = load_application(settings, path, offline=offline)
     agents = [(agent, agent.spec.shown()) for agent in application.agents.agents.values()]
     return [

@@ -38,7 +38,7 @@ def chat(
     if terminal := sys.stdin.isatty():
         with suppress(ImportError):
             import readline  # noqa: F401 - gives `input` a history and line editing
-    with connect(Settings.read(agent_path=path), url, offline=offline) as client:
+    with connect(Settings.read(agent_path=path), url, offline=offline, needs_agent=True) as client:
         conversation = Chat(client, CommandOutput(), agent, thread, ask=input if terminal else None)
         for line in _lines(conversation, terminal):
             conversation.say(line)

@@ -14,6 +14,7 @@ from journeyman.cli.exit_codes import CONFIGURATION, OK
 from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline
 from journeyman.errors import ConfigurationError, Problem
+from journeyman.server.paths import require_agent
 
 if TYPE_CHECKING:
     from journeyman.server import Application
@@ -29,6 +30,7 @@ def check(
     """Check settings, agents and tools as `serve` does, and print every problem with its place and a remedy."""
     output, settings = CommandOutput(json=json), read_settings()
     try:
+        require_agent(settings, path)
         application = load_application(settings, path, offline=offline)
     except ConfigurationError as exc:
         _print_problems(output, exc.problems or (Problem(exc.message),))

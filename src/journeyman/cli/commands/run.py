@@ -45,7 +45,7 @@ def run(
     waits for what its server lacks.
     """
     settings = read_settings(agent_path=path)
-    with connect(settings, url, offline=offline) as client:
+    with connect(settings, url, offline=offline, needs_agent=True) as client:
         thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
         body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
         response = client.call("POST", "/process", {key: value for key, value in body.items() if value})

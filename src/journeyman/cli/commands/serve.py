@@ -50,10 +50,12 @@ def _serve(options: argparse.Namespace) -> int:
     # The server's imports are two thirds of its start, so the command line is checked before them.
     from journeyman.journal.sqlite.rollback import ANY_ROLLBACK
     from journeyman.server import serve
+    from journeyman.server.paths import require_agent
     from journeyman.settings import Settings, is_loopback
     from journeyman.telemetry.logs import setup as logs
 
     settings = Settings.read(host=options.host, port=options.port)
+    require_agent(settings, options.path)
     if options.accept_rollback:
         settings = settings.model_copy(update={"accept_rollback": ANY_ROLLBACK})
     logs.configure(settings.log_level, settings.log_format, settings.secrets())

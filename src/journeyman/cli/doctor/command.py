@@ -18,6 +18,7 @@ from journeyman.cli.doctor.finding import CheckResult, run_check
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, CommandOutput, Json
 from journeyman.errors import ConfigurationError
+from journeyman.server.paths import require_agent
 from journeyman.settings import Settings
 
 _MARKS = {"fine": ("ok", "green"), "warning": ("warn", "yellow"), "broken": ("bad", "red")}
@@ -100,6 +101,7 @@ def settings_text(settings: Settings) -> str:
 
 def loadable_agents(settings: Settings, path: Path | None) -> CheckResult:
     """Check that the agents can be loaded. Raises ConfigurationError if they cannot."""
+    require_agent(settings, path)
     application = load_application(settings, path, offline=False)
     names = ", ".join(application.agents.agents) or "no agents"
     if not application.problems:
