@@ -114,3 +114,11 @@ async def test_a_mounted_application_resumes_runs_without_a_request(file: Path, 
         while (row := await agents.application.journal.run(run)) is None or row.status != "finished":
             await asyncio.sleep(0)
     assert await lock_is_free(file)
+
+
+async def test_an_agent_without_a_tool_of_a_broken_file_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "orders.py").write_text("def order(: pass\n")
+    (tmp_path / "agent.yaml").write_text("type: react_agent\nmodel: offline\ntools: [order]\n")
+    with pytest.raises(ConfigurationError, match="the tool order is unknown"):
+        await AgentFactory(tmp_path / "agent.yaml").create_agent()

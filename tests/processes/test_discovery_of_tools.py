@@ -135,3 +135,36 @@ async def test_an_empty_folder_starts_no_process(tmp_path):
 async def test_a_path_that_is_not_there_is_a_problem(tmp_path, path):
     discovery = await discover(tmp_path / path)
     assert "cannot be read" in discovery.problems[0].message
+
+
+async def test_all_faults_of_a_file_are_told_at_once(tmp_path):
+    file = write(
+        tmp_path,
+        "shop.py",
+        f"{HEAD}\n@tool(effect='none', retries=2)\nasync def one(a: int): 'One.'\n\n"
+        "@tool(effects='some', retries=2, cache_ttl=60, output_cap=0)\nasync def two(a: int): 'Two.'\n\n"
+        "@tool\nasync def three(a, b, c: Nowhere, d: Elsewhere, *e: int): 'Three.'\n\n"
+        "@tool\nasync def four(a: int): 'Four.'\n\n"
+        "@tool(isolation='inline')\ndef five(a: int): 'Five.'\n",
+    )
+    discovery = await discover(tmp_path)
+    assert [problem.line for problem in discovery.problems] == [4, 7, 10, 16]
+    assert {problem.file for problem in discovery.problems} == {str(file)}
+    one, two, three, five = (problem.message for problem in discovery.problems)
+    assert one == "tool 'one': @tool has no 'effect': did you mean effects?"
+    assert two == (
+        "tool 'two': effects is one of none, idempotent, once, not 'some'; output_cap is a number of characters above 0"
+    )
+    assert [f"argument {name!r}" in three for name in "abcde"] == [True] * 5
+    assert "make it async def" in five
+    assert names(discovery) == []
+    assert {"one", "two", "three", "four", "five"} <= discovery.lost
+
+
+async def test_a_file_that_fails_is_told_once_though_others_import_it(tmp_path):
+    write(tmp_path, "a.py", f"{HEAD}1 / 0\n")
+    write(tmp_path, "b.py", f"{HEAD}from .a import x\n\n@tool(name='bee')\nasync def b(): 'B.'\n")
+    discovery = await discover(tmp_path)
+    assert [Path(problem.file).name for problem in discovery.problems] == ["a.py"]
+    write(tmp_path, "c.py", "@tool(name='sea')\nasync def see(a: int: 'No Python.'\n")
+    assert {"sea", "see"} <= (await discover(tmp_path)).lost

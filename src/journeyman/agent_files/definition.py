@@ -58,6 +58,7 @@ class LoadContext:
     """What agent files refer to: tools, agent types, the environment and settings."""
 
     tools: Mapping[str, ToolSource]  # by name
+    lost_tools: Collection[str] = ()  # names of tools whose files have a problem of their own
     types: AgentTypes
     schema_overrides: SchemaOverrideCheck
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -301,6 +302,8 @@ class _Definition:
                 self._report(path, f"the tool {shown} is listed twice", "remove one of the two")
             elif self._openapi.is_unusable(entry.name):
                 continue  # its entry under `openapi` has a problem
+            elif entry.name not in known and entry.name in self._context.lost_tools:
+                continue  # its file has a problem
             elif entry.name not in known:
                 close = difflib.get_close_matches(entry.name, known, n=3, cutoff=0.7)
                 listed = ", ".join(sorted(known)[:20]) or "none"

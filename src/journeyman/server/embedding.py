@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ class AgentFactory:
         path = Path(self._config) if isinstance(self._config, (str, Path)) else None
         registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
         around = load_context(settings, registry, self._types, offline=False)
+        around = replace(around, lost_tools=())  # files with problems are no error here, a tool that is missing is one
         if self._from_environment:
             agent = load_environment_agent(settings.environment, around)
         else:

@@ -89,6 +89,7 @@ def load_context(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
     """Return what agent files may refer to: tools, types, the environment, the default model."""
     return LoadContext(
         tools=registry.tools,
+        lost_tools=registry.lost,
         types=types,
         schema_overrides=schema_overrides,
         environment=settings.environment,

@@ -74,6 +74,7 @@ class ToolRegistry:
         self._security: Security = "off"
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
+        self.lost: frozenset[str] = frozenset()  # names of tools in files that cannot be used
         self._metrics: dict[str, ToolMetrics] = {}
         self._code = LoadedCode()
         self._fingerprint: str | None = None  # of the tools folder
@@ -279,6 +280,7 @@ class ToolRegistry:
         """Register the folder's tools of an earlier registry, with their modules and schemas."""
         self._code, self._shares_code = earlier._code, True
         self._lint, self._security, self.problems = earlier._lint, earlier._security, list(earlier.problems)
+        self.lost = earlier.lost
         self._folder_tools, self._fingerprint = earlier._folder_tools, earlier._fingerprint
         self.tools.update(earlier._folder_tools)
 
@@ -287,6 +289,7 @@ class ToolRegistry:
     ) -> None:
         """Register the tools that discovery found. This process imports only the files with inline tools."""
         self.problems += discovery.problems
+        self.lost = discovery.lost
         files: Mapping[str, bytes] = {}
         if discovery.sources is not None:
             files, self._fingerprint = discovery.sources

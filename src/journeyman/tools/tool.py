@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
@@ -9,7 +10,7 @@ from typing import Any, TypeVar, overload
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
-from journeyman.tools.authoring.definition import MARK, Allowed, Declared, Sensitive, ToolDeclaration
+from journeyman.tools.authoring.definition import MARK, Allowed, Declared, Sensitive, ToolDeclaration, collects
 from journeyman.tools.authoring.resources import Resource, resource
 from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
 
@@ -71,20 +72,38 @@ def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> 
     """
 
     def mark(target: F) -> F:
-        if not inspect.isfunction(target):
-            raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
-        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-            raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
-        definition = ToolDeclaration(name=target.__name__ if name is None else name, **policy)
-        definition.refuse_nonsense()
-        if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
-            raise ToolValidationError(
-                f"tool {definition.name!r}: a plain def runs in a process; make it async def to run inline"
-            )
-        setattr(target, MARK, definition)
+        try:
+            setattr(target, MARK, _declaration(target, name, policy))
+        except ToolValidationError as exc:
+            if not collects(exc, target):
+                raise
         return target
 
     return mark if function is None else mark(function)
+
+
+def _declaration(target: Any, name: str | None, policy: dict[str, Any]) -> ToolDeclaration:
+    """Return what `@tool` declares of a function. Raises ToolValidationError."""
+    if not inspect.isfunction(target):
+        raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
+    named = target.__name__ if name is None else name
+    if unknown := [key for key in policy if key not in ToolDeclaration.__struct_fields__]:
+        raise ToolValidationError(f"tool {named!r}: {'; '.join(map(_unknown, unknown))}")
+    definition = ToolDeclaration(name=named, **policy)
+    definition.refuse_nonsense()
+    if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
+        raise ToolValidationError(
+            f"tool {definition.name!r}: a plain def runs in a process; make it async def to run inline"
+        )
+    return definition
+
+
+def _unknown(key: str) -> str:
+    known = ToolDeclaration.__struct_fields__
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"@tool has no {key!r}: " + (f"did you mean {close[0]}?" if close else f"use {', '.join(known)}")
 
 
 class BaseTool(Declared):

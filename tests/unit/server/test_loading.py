@@ -63,3 +63,14 @@ async def test_agent_files_and_tools_see_the_file_of_settings(tmp_path: Path, mo
     assert {"corner-shop", "token-of-the-file"} <= set(loaded.secrets)
     assert {"SHOP_NAME", "SHOP_USER", "SHOP_TOKEN"} <= loaded.variable_names
     assert not {"SHOP_NAME", "SHOP_TOKEN"} & set(os.environ)
+
+
+async def test_a_tool_of_a_broken_file_is_not_unknown_as_well(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "orders.py").write_text(TOOL.replace("effects=", "effect="))
+    (tmp_path / "one.yaml").write_text(AGENT.format(name="one") + "tools: [order, nope]\n")
+    loaded = await load(settings(), tmp_path, offline=True)
+    assert [problem.message for problem in loaded.problems if problem.severity == "error"] == [
+        "tool 'order': @tool has no 'effect': did you mean effects?",
+        "the tool nope is unknown",
+    ]

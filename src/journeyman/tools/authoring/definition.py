@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, TypedDict, get_args
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar, NamedTuple, TypedDict, get_args
 
 import msgspec
 
@@ -25,6 +27,36 @@ MARK = "__journeyman_tool__"  # the attribute of a function in which @tool leave
 INFINITY = float("inf")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST = 1 << 30  # the largest value of a limit
+
+
+class DeclarationFault(NamedTuple):
+    """What is wrong with the `@tool` of one function, and the function's line. None: it has no line."""
+
+    message: str
+    line: int | None
+
+
+_collected: ContextVar[list[DeclarationFault] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collected_faults() -> Iterator[list[DeclarationFault]]:
+    """Collect the faults of every `@tool` in the block in place of raising the first: the file is imported whole."""
+    faults: list[DeclarationFault] = []
+    token = _collected.set(faults)
+    try:
+        yield faults
+    finally:
+        _collected.reset(token)
+
+
+def collects(error: ToolValidationError, target: Any) -> bool:
+    """Keep an error about `target`, if faults are collected now. Returns whether they are."""
+    faults = _collected.get()
+    if faults is not None:
+        code = getattr(target, "__code__", None)
+        faults.append(DeclarationFault(error.message, code.co_firstlineno if code else None))
+    return faults is not None
 
 
 class Sensitive:
@@ -57,19 +89,30 @@ class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     limits: Mapping[str, int] | None = None
 
     def refuse_nonsense(self) -> None:
-        """Check the declaration. Raises ToolValidationError that names the first invalid value."""
-        fault = self._fault()
-        if fault:
-            raise ToolValidationError(f"tool {self.name!r}: {fault}")
+        """Check the declaration. Raises ToolValidationError that names every invalid value."""
+        if faults := list(self._faults()):
+            raise ToolValidationError(f"tool {self.name!r}: {'; '.join(faults)}")
 
-    def _fault(self) -> str | None:
-        """Return a sentence about the first invalid value; None if all are valid."""
+    def _faults(self) -> Iterator[str]:
+        """Yield a sentence about each invalid value, and none about what only follows from another one."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            return "a tool's name is 1 to 64 letters, digits, _ or -"
-        policy = self._fault_of_choices() or self._fault_of_numbers()
-        return policy or self._fault_of_cache() or self._fault_of_permissions()
+            yield "a tool's name is 1 to 64 letters, digits, _ or -"
+        yield from self._faults_of_choices()
+        yield from self._faults_of_numbers()
+        yield from self._faults_of_limits()
+        yield from self._faults_of_cache()
+        try:
+            self.allowed()
+        except ValueError as exc:
+            yield str(exc)
 
-    def _fault_of_choices(self) -> str | None:
+    @property
+    def _may_be(self) -> tuple[object, ...]:
+        """The effects that the author may have meant: all of them, if the declared ones do not exist."""
+        known = get_args(Effects)
+        return (self.effects,) if self.effects is None or self.effects in known else known
+
+    def _faults_of_choices(self) -> Iterator[str]:
         for key, value, allowed in (
             ("effects", self.effects, get_args(Effects)),
             ("on_unknown", self.on_unknown, get_args(OnUnknown)),
@@ -77,45 +120,34 @@ class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
             ("cache_scope", self.cache_scope, get_args(CacheScope)),
         ):
             if value is not None and value not in allowed:
-                return f"{key} is one of {', '.join(allowed)}, not {value!r}"
+                yield f"{key} is one of {', '.join(allowed)}, not {value!r}"
         if not isinstance(self.approval, str) or not self.approval.strip():
-            return "approval is never, always or a condition"
-        return None
+            yield "approval is never, always or a condition"
 
-    def _fault_of_numbers(self) -> str | None:
+    def _faults_of_numbers(self) -> Iterator[str]:
         timeout = self.timeout_seconds
         if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < INFINITY):
-            return "timeout_seconds is a number above 0"
+            yield "timeout_seconds is a number above 0"
         if self.retries is not None and (not isinstance(self.retries, int) or self.retries < 0):
-            return "retries is 0 or more"
-        if self.retries and self.effects not in ("none", "idempotent"):
-            return "retries need effects none or idempotent: a call of effects once is never tried again"
+            yield "retries is 0 or more"
+        elif self.retries and not {"none", "idempotent"}.intersection(self._may_be):
+            yield "retries need effects none or idempotent: a call of effects once is never tried again"
         if not isinstance(self.output_cap, int) or self.output_cap < 1:
-            return "output_cap is a number of characters above 0"
-        return self._fault_of_limits()
+            yield "output_cap is a number of characters above 0"
 
-    def _fault_of_limits(self) -> str | None:
+    def _faults_of_limits(self) -> Iterator[str]:
         known = ProcessLimits.__struct_fields__
         if not isinstance(self.limits or {}, Mapping) or set(self.limits or {}) - set(known):
-            return f"limits are a mapping of {', '.join(known)}"
-        if not all(type(value) is int and 0 < value < _MOST for value in (self.limits or {}).values()):
-            return "each of limits is a whole number above 0"
-        return None
+            yield f"limits are a mapping of {', '.join(known)}"
+        elif not all(type(value) is int and 0 < value < _MOST for value in (self.limits or {}).values()):
+            yield "each of limits is a whole number above 0"
 
-    def _fault_of_cache(self) -> str | None:
+    def _faults_of_cache(self) -> Iterator[str]:
         ttl = self.cache_ttl
         if ttl != "default" and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 <= ttl < INFINITY):
-            return "cache_ttl is a number of seconds, or default"
-        if ttl != 0 and self.effects != "none":
-            return "cache_ttl needs effects none: an answer from the cache does nothing"
-        return None
-
-    def _fault_of_permissions(self) -> str | None:
-        try:
-            self.allowed()
-        except ValueError as exc:
-            return str(exc)
-        return None
+            yield "cache_ttl is a number of seconds, or default"
+        elif ttl != 0 and "none" not in self._may_be:
+            yield "cache_ttl needs effects none: an answer from the cache does nothing"
 
     def allowed(self) -> Permissions:
         """Return the permissions. Raises ValueError if one cannot be used."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.errors import Problem, ToolError
-from journeyman.tools.authoring.definition import declaration_of
+from journeyman.tools.authoring.definition import collected_faults, declaration_of
 from journeyman.tools.process.protocol import ChildChannel, FileReport, ImportStarted, Ready, ReportedTool, Scan
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.describe import Described, describe
@@ -35,11 +35,12 @@ def main(fd: int, parent: int) -> None:
 
 def _report(package: Package, file: Path, reported: set[int]) -> FileReport:
     """Import a file and describe its tools. `reported` holds the ids of the tools of earlier files."""
-    module = package.load(file)
+    with collected_faults() as faults:
+        module = package.load(file)
+    problems = [Problem(fault.message, file=str(file), line=fault.line) for fault in faults]
     if isinstance(module, Problem):
-        return FileReport(problems=[module])
+        return FileReport(problems=[*problems, module])
     tools: list[ReportedTool] = []
-    problems: list[Problem] = []
     for name, value in list(vars(module).items()):
         if id(value) in reported or not _defines(module, value):
             continue
@@ -56,7 +57,7 @@ def _report(package: Package, file: Path, reported: set[int]) -> FileReport:
             declared = described.says_isolation
             tools.append(ReportedTool(spec=described.spec, attribute=name, line=line, declares_isolation=declared))
             problems += _warnings(described, str(file), line)
-    return FileReport(tools=tools, problems=problems)
+    return FileReport(tools=[] if faults else tools, problems=sorted(problems, key=lambda each: each.line or 0))
 
 
 def _defines(module: types.ModuleType, value: Any) -> bool:

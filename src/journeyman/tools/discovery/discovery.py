@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,9 +18,10 @@ from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import FileReport, ImportStarted, Ready, Scan
 from journeyman.tools.spec import ToolSpec
-from journeyman.user_code.importing import list_python_files
+from journeyman.user_code.importing import MAX_BYTES, list_python_files
 from journeyman.user_code.sources import FolderSources, read_sources
 
+_NAME_OF_TOOL = re.compile(r"""\bdef\s+(\w+)|\bname\s*=\s*["']([\w-]+)["']""")
 FILE_SECONDS = 5.0  # to import one file
 FOLDER_SECONDS = 10.0  # to import all of them
 
@@ -41,6 +46,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[DiscoveredTool, ...] = ()
     problems: tuple[Problem, ...] = ()
     sources: FolderSources | None = None  # the folder's files as they were imported
+    lost: frozenset[str] = frozenset()  # names that files with an error may have given to tools
 
 
 async def discover(
@@ -60,7 +66,19 @@ async def discover(
                 await search.scan()
     except TimeoutError:
         search.reject_remaining(folder_seconds)
-    return Discovery(tools=tuple(search.tools), problems=(*listing.problems, *search.problems), sources=sources)
+    problems = tuple(dict.fromkeys((*listing.problems, *search.problems)))  # a file fails for those that import it too
+    broken = {problem.file for problem in problems if problem.file and problem.severity == "error"}
+    lost = await asyncio.to_thread(names_of_tools, broken)
+    return Discovery(tools=tuple(search.tools), problems=problems, sources=sources, lost=lost)
+
+
+def names_of_tools(files: Iterable[str]) -> frozenset[str]:
+    """Return the names that the text of these Python files may give to tools. It need not be valid Python."""
+    found: set[str] = set()
+    for file in filter(os.path.isfile, files):  # a pipe would never end
+        with contextlib.suppress(OSError), Path(file).open(encoding="utf-8", errors="replace") as stream:
+            found.update(filter(None, itertools.chain(*_NAME_OF_TOOL.findall(stream.read(MAX_BYTES)))))
+    return frozenset(found)
 
 
 def folder_of(path: Path) -> Path:

@@ -70,11 +70,19 @@ def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
             raise TypeError("JSON cannot carry bytes")
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as exc:
-        if len(arguments) > 1:
-            for argument in arguments:
-                _compile(tool, [argument])  # raises for the one at fault
+        if len(arguments) > 1 and (faults := [fault for each in arguments if (fault := _fault(tool, each))]):
+            raise ToolValidationError("; ".join(faults)) from exc
         reason = str(exc).splitlines()[0][:200]
         raise ToolValidationError(f"tool {tool!r}: argument {arguments[0].name!r}: {reason}: {_REMEDY}") from exc
+
+
+def _fault(tool: str, argument: Argument) -> str | None:
+    """Return why an argument has no JSON Schema; None if it has one."""
+    try:
+        _compile(tool, [argument])
+    except ToolValidationError as exc:
+        return exc.message
+    return None
 
 
 def _is_bytes(hint: Any) -> bool:

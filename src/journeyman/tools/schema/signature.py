@@ -64,7 +64,7 @@ def read_signature(function: Callable[..., Any], tool: str) -> Signature:
     """
     summary, descriptions = parse_docstring(function.__doc__ or "")
     parameters = inspect.signature(function).parameters.values()
-    hints = _hints(function, tool)
+    hints, faults = _hints(function, tool)
     resources = _visible_resources(function)
     blocking = not inspect.iscoroutinefunction(function)
     context: str | None = None
@@ -72,29 +72,36 @@ def read_signature(function: Callable[..., Any], tool: str) -> Signature:
     arguments: list[Argument] = []
     for parameter in parameters:
         name, hint = parameter.name, hints.get(parameter.name, REQUIRED)
+        if name in faults:
+            continue
         if (context_class := _context_of(hint)) is not None:
-            _check_context_class(tool, name, context_class, blocking)
             context = name
+            if fault := _fault_of_context(tool, name, context_class, blocking):
+                faults[name] = fault
         elif (found := _resource_for(hint, resources)) is not None:
             injected[name] = found
+        elif fault := _fault_of_argument(tool, parameter, hint):
+            faults[name] = fault
         else:
-            arguments.append(_argument(tool, parameter, hint, descriptions.get(name, "")))
+            description = descriptions.get(name, "")
+            arguments.append(Argument(name=name, hint=hint, default=parameter.default, description=description))
+    if faults:
+        raise ToolValidationError("; ".join(faults.values()))
     return Signature(
         summary=summary, arguments=tuple(arguments), context=context, resources=injected, blocking=blocking
     )
 
 
-def _argument(tool: str, parameter: inspect.Parameter, hint: Any, description: str) -> Argument:
+def _fault_of_argument(tool: str, parameter: inspect.Parameter, hint: Any) -> str | None:
+    """Return what is wrong with an argument; None if the model can give it."""
     where = f"tool {tool!r}: argument {parameter.name!r}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-        raise ToolValidationError(f"{where}: name each argument; *args, **kwargs and / have no JSON Schema")
+        return f"{where}: name each argument; *args, **kwargs and / have no JSON Schema"
     if hint is REQUIRED:
-        raise ToolValidationError(f"{where} has no type hint: write {parameter.name}: str, for instance")
+        return f"{where} has no type hint: write {parameter.name}: str, for instance"
     if type(parameter.default).__name__ == "FieldInfo":
-        raise ToolValidationError(
-            f"{where}: write {parameter.name}: Annotated[…, Field(…)] = default, not Field(…) as the default"
-        )
-    return Argument(name=parameter.name, hint=hint, default=parameter.default, description=description)
+        return f"{where}: write {parameter.name}: Annotated[…, Field(…)] = default, not Field(…) as the default"
+    return None
 
 
 def _context_of(hint: Any) -> Any:
@@ -103,35 +110,35 @@ def _context_of(hint: Any) -> Any:
     return next((part for part in hints if part in (ToolContext, BlockingToolContext)), None)
 
 
-def _check_context_class(tool: str, name: str, hint: Any, blocking: bool) -> None:
-    """Check that an async tool takes ToolContext and a plain one BlockingToolContext. Raises ToolValidationError."""
+def _fault_of_context(tool: str, name: str, hint: Any, blocking: bool) -> str | None:
+    """Return a sentence unless an async tool takes ToolContext and a plain one BlockingToolContext."""
     wanted = BlockingToolContext if blocking else ToolContext
-    if hint is not wanted:
-        kind = "a plain def" if blocking else "an async def"
-        raise ToolValidationError(f"tool {tool!r}: argument {name!r}: {kind} takes {wanted.__name__}")
+    kind = "a plain def" if blocking else "an async def"
+    return None if hint is wanted else f"tool {tool!r}: argument {name!r}: {kind} takes {wanted.__name__}"
 
 
-def _hints(function: Callable[..., Any], tool: str) -> dict[str, Any]:
+def _hints(function: Callable[..., Any], tool: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the type hints by parameter, and a sentence for each parameter whose hint cannot be resolved."""
     try:
-        return typing.get_type_hints(function, include_extras=True)
-    except Exception as exc:
-        name = _unresolved(function)
-        raise ToolValidationError(
-            f"tool {tool!r}: the type hint of argument {name!r} cannot be resolved ({type(exc).__name__}: {exc}): "
-            "import the type at the top of the module, not under TYPE_CHECKING and not inside a function"
-        ) from exc
+        return typing.get_type_hints(function, include_extras=True), {}
+    except Exception:  # noqa: BLE001 - a hint is the user's code
+        return _resolvable_hints(function, tool)
 
 
-def _unresolved(function: Callable[..., Any]) -> str:
-    """Return the first parameter whose type hint cannot be resolved."""
+def _resolvable_hints(function: Callable[..., Any], tool: str) -> tuple[dict[str, Any], dict[str, str]]:
     names = getattr(function, "__globals__", {})
+    hints: dict[str, Any] = {}
+    faults: dict[str, str] = {}
     for name, hint in getattr(function, "__annotations__", {}).items():
         probe = types.SimpleNamespace(__annotations__={name: hint})
         try:
-            typing.get_type_hints(probe, globalns=names, include_extras=True)
-        except Exception:  # noqa: BLE001 - as above
-            return str(name)
-    return "?"
+            hints |= typing.get_type_hints(probe, globalns=names, include_extras=True)
+        except Exception as exc:  # noqa: BLE001 - as above
+            faults[name] = (
+                f"tool {tool!r}: the type hint of argument {name!r} cannot be resolved ({type(exc).__name__}: {exc}): "
+                "import the type at the top of the module, not under TYPE_CHECKING and not inside a function"
+            )
+    return hints, faults
 
 
 def _visible_resources(function: Callable[..., Any]) -> list[tuple[Any, Resource]]:
