@@ -253,3 +253,59 @@ async def test_a_tool_sees_what_its_permissions_name_of_the_given_variables(tmp_
     outcome = await executor.execute(request_for(registry.get("seen"), {}), host)
     await pool.aclose()
     assert outcome.result == '["of the file",null]'
+
+
+BESIDE = """\
+from pathlib import Path
+
+from journeyman import tool
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+@tool(effects="none", permissions={"files": []})
+def confined() -> list[object]:
+    'Read.'
+    from shop_prices import PRICE
+
+    return [PRICE, readable("shop_prices.py"), readable("secrets.txt"), readable("unused.py")]
+
+
+@tool(effects="none")
+async def inline() -> int:
+    'Read.'
+    import shop_prices
+
+    return shop_prices.PRICE
+
+
+def readable(name: str) -> bool:
+    try:
+        return bool((HERE / name).read_text())
+    except OSError:
+        return False
+"""
+
+
+async def test_a_tool_imports_modules_beside_its_folder_and_reads_no_other_file_there(tmp_path, request_for, host):
+    for name in ("secrets.txt", "unused.py"):
+        (tmp_path / name).write_text("x = 1")
+    (tmp_path / "shop_prices.py").write_text("PRICE = 7")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "shop.py").write_text(BESIDE)
+    registry = await ToolRegistry.auto_register(tmp_path / "tools")
+    assert registry.problems == []
+    assert registry.check_problems() == [], "the static check asks for no installation"
+    pool = WorkerPool(limit=1)
+    executor = Executor(registry, pool, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
+    confined = await executor.execute(request_for(registry.get("confined"), {}), host)
+    inline = await executor.execute(request_for(registry.get("inline"), {}), host)
+    others = not (await pool.isolation()).paths
+    await pool.aclose()
+    assert json.loads(confined.result) == [7, True, others, others]
+    assert inline.result == "7"
+    (tmp_path / "shop_prices.py").write_text("PRICE = 8")
+    again = await ToolRegistry.auto_register(tmp_path / "tools", earlier=registry)
+    assert again.get("inline").spec.code_hash != registry.get("inline").spec.code_hash
+    executor = Executor(again, pool, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
+    assert (await executor.execute(request_for(again.get("inline"), {}), host)).result == "8"

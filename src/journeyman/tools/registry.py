@@ -33,7 +33,7 @@ from journeyman.tools.schema.arguments import (
 from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.user_code.importing import Package
-from journeyman.user_code.sources import read_sources
+from journeyman.user_code.local_modules import read_tool_sources
 
 Discover = Callable[[Path], Awaitable[Discovery]]
 _MOST_METRICS = 1000  # tools with metrics; the tools of MCP servers come and go
@@ -273,8 +273,8 @@ class ToolRegistry:
 
     async def _is_unchanged(self, path: Path | str | None) -> bool:
         """Check that the tools come from this folder, and that it has not changed since."""
-        sources = None if path is None else await asyncio.to_thread(read_sources, Path(path))
-        return (None if sources is None else sources.fingerprint) == self._fingerprint
+        sources = None if path is None else await asyncio.to_thread(read_tool_sources, Path(path))
+        return (None if sources is None else sources.sources.fingerprint) == self._fingerprint
 
     def _share(self, earlier: ToolRegistry) -> None:
         """Register the folder's tools of an earlier registry, with their modules and schemas."""

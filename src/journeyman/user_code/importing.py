@@ -1,11 +1,14 @@
 """Finds and imports users' Python files; every mistake in one becomes a Problem.
 
 A file is imported as a module of a package with a private name. So its relative imports work within its folder,
-`sys.path` does not change, and files in two folders can have the same name.
+`sys.path` does not change, and files in two folders can have the same name. Modules beside the folder belong to a
+second such package: the `import` of the files, and of no other code, finds them by their plain names.
 """
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import hashlib
 import importlib
 import importlib.machinery
@@ -16,9 +19,9 @@ import stat
 import sys
 import traceback
 import types
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from journeyman.errors import Problem
 from journeyman.events.messages import valid_text
@@ -29,6 +32,7 @@ MAX_BYTES = 1024 * 1024  # per file
 MAX_DEPTH = 8
 UNTRUSTED_OWNER = "belongs to a user who is neither root nor the one that runs the server"
 _MAX_MESSAGE = 500
+_PRIVATE = "_journeyman_files_"
 _numbers = itertools.count(1)
 # Packages whose name on PyPI differs from the name that is imported.
 _DISTRIBUTIONS = {
@@ -195,14 +199,17 @@ def _warning(paths: list[Path], message: str, remedy: str) -> Problem:
 class Package:
     """A folder of user files as a package with a unique private name; a new instance imports every file again.
 
-    With `files` (path below the folder -> content) these contents are imported instead of the files on disk.
+    With `files` (path below the folder -> content) these contents are imported instead of the files on disk. Paths that
+    begin with `../` are modules beside the folder, which the files import by absolute names.
     """
 
-    def __init__(self, root: Path, files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, root: Path, files: Mapping[str, bytes] | None = None, *, beside: bool = False) -> None:
         self._root = root.resolve()
-        self._files = files or {}
+        self._files = {name: content for name, content in (files or {}).items() if not name.startswith("../")}
+        others = {name[3:]: content for name, content in (files or {}).items() if name.startswith("../")}
+        self._local = self if beside else Package(self._root.parent, others, beside=True) if others else None
         digest = hashlib.sha256(str(self._root).encode(errors="surrogateescape")).hexdigest()[:8]
-        self.name = f"_journeyman_files_{digest}_{next(_numbers)}"
+        self.name = f"{_PRIVATE}{digest}_{next(_numbers)}"
 
     def load(self, file: Path) -> types.ModuleType | Problem:
         """Import a file under the folder, at most once, and return its module.
@@ -211,12 +218,17 @@ class Package:
         """
         path = file.absolute()
         try:
-            parts = path.resolve().relative_to(self._root).with_suffix("").parts
+            below = path.resolve().relative_to(self._root)
+            if any("." in part for part in below.parts[:-1]):  # a link into `..data`, as in a ConfigMap of Kubernetes
+                below = (path.parent.resolve() / path.name).relative_to(self._root)
         except ValueError:
             return Problem("it is outside the folder", file=str(file), remedy="move it into the folder")
+        if dotted := next((part for part in below.parts[:-1] if "." in part), None):
+            text = f"its folder {dotted!r} has a dot in its name, which Python takes for the end of a package's name"
+            return Problem(text, file=str(file), remedy="rename the folder")
         try:
             self._ensure_root()
-            return self._import(parts, path)
+            return self._import(below)
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
@@ -227,6 +239,8 @@ class Package:
         for name in [name for name in sys.modules if name == self.name or name.startswith(f"{self.name}.")]:
             del sys.modules[name]
         sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
+        if self._local is not None and self._local is not self:
+            self._local.unload()
 
     def find_spec(self, name: str, paths: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of a module of this package (PEP 451), which is never loaded from cached bytecode.
@@ -253,7 +267,7 @@ class Package:
     def _spec(
         self, name: str, file: Path, search_paths: list[str] | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        loader = _Loader(name, str(file), self._files.get(self._relative_name(file)))
+        loader = _Loader(name, str(file), self._files.get(self._relative_name(file)), self._local)
         return importlib.util.spec_from_file_location(
             name, file, loader=loader, submodule_search_locations=search_paths
         )
@@ -278,38 +292,90 @@ class Package:
         package.__package__ = self.name
         sys.modules[self.name] = package
 
-    def _import(self, parts: tuple[str, ...], path: Path) -> types.ModuleType:
-        parent = ".".join((self.name, *parts[:-1]))
+    def _import(self, below: Path) -> types.ModuleType:
+        parent, file = ".".join((self.name, *below.parts[:-1])), self._root / below
         importlib.import_module(parent)
-        name = f"{parent}.{parts[-1]}"
-        if name in sys.modules:
+        name = f"{parent}.{below.stem.replace('.', '_')}"  # a dot would make it a module of a package
+        if name in sys.modules and sys.modules[name].__file__ == str(file):
             return sys.modules[name]
-        return _execute(self._spec(name, self._root.joinpath(*parts).with_suffix(".py")))
+        return _execute(self._spec(name, file))
+
+    def has_top(self, name: str) -> bool:
+        """Return whether one of the files is the module or the package `name`, or is below it."""
+        return any(file.partition("/")[0].removesuffix(".py") == name for file in self._files)
+
+    def import_module(self, name: str, wanted: Iterable[str]) -> types.ModuleType:
+        """Import a module by its dotted name below the folder. Returns it, or the top package if nothing is `wanted`.
+
+        Raises as the import statement does.
+        """
+        self._ensure_root()
+        full = f"{self.name}.{name}"
+        module = importlib.import_module(full)
+        for each in wanted:
+            if hasattr(module, "__path__") and not hasattr(module, each) and each != "*":
+                with contextlib.suppress(_NoSubmoduleError):
+                    self._import_submodule(f"{full}.{each}")
+        return module if wanted else sys.modules[f"{self.name}.{name.partition('.')[0]}"]
+
+    @staticmethod
+    def _import_submodule(name: str) -> None:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as exc:
+            if exc.name == name:
+                raise _NoSubmoduleError from exc  # it may be an attribute: the import statement says if it is not
+            raise
 
     def _problem(self, exc: BaseException, path: Path) -> Problem:
         text = f"{type(exc).__name__}: {_text(exc)}" if _text(exc) else type(exc).__name__
-        text = valid_text(text.replace(f"{self.name}.", "").replace(self.name, path.parent.name))[:_MAX_MESSAGE]
+        for package in filter(None, (self, self._local)):
+            text = text.replace(f"{package.name}.", "").replace(package.name, package._root.name)
+        text = valid_text(text)[:_MAX_MESSAGE]
         if isinstance(exc, SyntaxError):
             filename = exc.filename or str(path)
             return Problem(f"syntax error: {exc.msg}", filename, exc.lineno, exc.offset, "correct the line")
         file, line = self._location(exc, path)
-        return Problem(f"the import failed: {text}", file, line, remedy=self._remedy(exc))
+        return Problem(f"the import failed: {text}", file, line, remedy=self._remedy(exc, Path(file)))
 
     def _location(self, exc: BaseException, path: Path) -> tuple[str, int | None]:
         """Return the innermost file and line of the traceback that is in the folder."""
+        beside = () if self._local is None else {str(self._local._root / name) for name in self._local._files}
         inside = [
-            frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename.startswith(str(self._root))
+            frame
+            for frame in traceback.extract_tb(exc.__traceback__)
+            if frame.filename.startswith(str(self._root)) or frame.filename in beside
         ]
         return (inside[-1].filename, inside[-1].lineno) if inside else (str(path), None)
 
-    def _remedy(self, exc: BaseException) -> str:
+    def _remedy(self, exc: BaseException, file: Path) -> str:
         if isinstance(exc, SystemExit):
             return "remove the exit: importing a file must not end the program"
         if not isinstance(exc, ModuleNotFoundError) or not exc.name:
             return "make the file importable without side effects"
-        if exc.name.startswith(self.name):
+        if exc.name.startswith(_PRIVATE):
             return "no such file beside it"
-        return install_line(exc.name)
+        return nearby_remedy(exc.name, file, self._root) or install_line(exc.name)
+
+
+def nearby_remedy(module: str, file: Path, root: Path) -> str | None:
+    """Return how a file below `root` imports a module of this name that exists near it. None: there is none.
+
+    A package of that name would be a stranger's, so it must not be installed.
+    """
+    name = module.partition(".")[0]
+    for level, folder in enumerate(file.resolve().parents, 1):
+        if not folder.is_relative_to(root):
+            break
+        if _has_module(folder, name):
+            return f"{name!r} is in the folder {folder.name!r}: write `from {'.' * level} import {name}`"
+    if _has_module(root.parent, name):
+        return f"{name!r} is beside the folder {root.name!r}, but has no Python file that can be imported from there"
+    return None
+
+
+def _has_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").exists() or (folder / name).is_dir()
 
 
 def install_line(module: str) -> str:
@@ -324,9 +390,22 @@ class _Loader(importlib.machinery.SourceFileLoader):
     It ignores cached bytecode, which notices a change only if the file's size, or its time in seconds, differs.
     """
 
-    def __init__(self, name: str, path: str, content: bytes | None) -> None:
+    def __init__(self, name: str, path: str, content: bytes | None, local: Package | None) -> None:
         super().__init__(name, path)
         self._content = content
+        self._local = local
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        if self._local is not None:
+            module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
+        super().exec_module(module)
+
+    def _import(self, name: str, *rest: Any, **named: Any) -> types.ModuleType:
+        """Import as Python does, except modules beside the folder. This is the `import` of the module's code."""
+        given = dict(zip(("globals", "locals", "fromlist", "level"), rest, strict=False)) | named
+        if self._local is None or given.get("level") or not self._local.has_top(name.partition(".")[0]):
+            return builtins.__import__(name, *rest, **named)
+        return self._local.import_module(name, given.get("fromlist") or ())
 
     def get_data(self, path: str) -> bytes:
         return super().get_data(path) if self._content is None else self._content
@@ -363,6 +442,10 @@ class ImportedFiles:
 def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:
     """Import a user file again, with relative imports within `root` (default: its folder)."""
     return Package(root or file.parent).load(file)
+
+
+class _NoSubmoduleError(Exception):
+    """A package has no module of a name that is imported from it."""
 
 
 def _execute(spec: importlib.machinery.ModuleSpec | None) -> types.ModuleType:

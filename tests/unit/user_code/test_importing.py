@@ -247,3 +247,29 @@ def test_a_change_within_one_second_of_one_size_is_a_change(tmp_path: Path) -> N
     write(file, "X = 2")
     os.utime(file, ns=(stamp, stamp))
     assert (first.X, import_file(file).X) == (1, 2)  # type: ignore[union-attr]
+
+
+def test_the_links_of_a_mounted_configuration_are_loaded(tmp_path):
+    write(tmp_path / "..2026_12_01" / "orders.py", "from .helpers import X\n")
+    write(tmp_path / "..2026_12_01" / "helpers.py", "X = 1\n")
+    (tmp_path / "..data").symlink_to("..2026_12_01")
+    for name in ("orders.py", "helpers.py"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    assert [path.name for path in list_python_files(tmp_path).files] == ["helpers.py", "orders.py"]
+    for files in (None, read_sources(tmp_path).files):
+        module = Package(tmp_path, files).load(tmp_path / "orders.py")
+        assert isinstance(module, types.ModuleType), module
+        assert module.X == 1
+
+
+def test_a_name_with_dots_is_loaded_and_a_folder_with_one_is_named(tmp_path):
+    write(tmp_path / "helpers.py", "X = 1\n")
+    dotted = write(tmp_path / "orders.v2.py", "from .helpers import X\n")
+    package = Package(tmp_path)
+    module = package.load(dotted)
+    assert isinstance(module, types.ModuleType), module
+    assert module is package.load(dotted)
+    assert module.X == 1
+    found = package.load(write(tmp_path / "v1.2" / "orders.py"))
+    assert isinstance(found, Problem)
+    assert (found.message[:18], found.remedy) == ("its folder 'v1.2' ", "rename the folder")

@@ -1,15 +1,15 @@
-"""The hash of a tool file's code: of the file and of all that it imports from its folder, directly or not. Pure."""
+"""The hash of a tool file's code: of the file and of all that it imports from its folder and from beside it. Pure."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping
+
+from journeyman.user_code.local_modules import folders_above, imported_paths
 
 
 class FolderImports:
-    """The relative imports of a folder's files (name below the folder -> content). Each file is parsed once."""
+    """The imports of a folder's files (name below the folder -> content) from each other. Each file is parsed once."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
@@ -31,22 +31,7 @@ class FolderImports:
 
     def _imported(self, name: str) -> frozenset[str]:
         if name not in self._imports:
-            folders = PurePosixPath(name).parents
-            packages = {str(folder / "__init__.py") for folder in folders} - {name}
-            self._imports[name] = frozenset(
-                file for file in (*packages, *self._candidates(name)) if file in self._files
-            )
+            packages = {str(folder / "__init__.py") for folder in folders_above(name)} - {name}
+            candidates = imported_paths(name, self._files[name])
+            self._imports[name] = frozenset(file for file in (*packages, *candidates) if file in self._files)
         return self._imports[name]
-
-    def _candidates(self, name: str) -> Iterator[str]:
-        """Yield every file name that a relative import of the file may mean."""
-        try:
-            tree = ast.parse(self._files[name])
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
-        folders = list(PurePosixPath(name).parents)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(folders):
-                base = folders[node.level - 1].joinpath(*(node.module or "").split("."))
-                for module in (base, *(base / alias.name for alias in node.names)):
-                    yield from (f"{module}.py", f"{module}/__init__.py")

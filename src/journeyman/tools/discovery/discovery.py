@@ -19,7 +19,8 @@ from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import FileReport, ImportStarted, Ready, Scan
 from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import MAX_BYTES, list_python_files
-from journeyman.user_code.sources import FolderSources, read_sources
+from journeyman.user_code.local_modules import read_tool_sources
+from journeyman.user_code.sources import FolderSources
 
 _NAME_OF_TOOL = re.compile(r"""\bdef\s+(\w+)|\bname\s*=\s*["']([\w-]+)["']""")
 FILE_SECONDS = 5.0  # to import one file
@@ -57,19 +58,21 @@ async def discover(
     The files are imported one after the other in one child process. A file that takes too long or ends the process
     becomes a problem, and a new process imports the files after it.
     """
-    sources = await asyncio.to_thread(read_sources, path)  # before the import, so that a later change is not missed
+    read = await asyncio.to_thread(read_tool_sources, path)  # before the import, so that a later change is not missed
     listing, root = list_python_files(path), folder_of(path)
-    search = _Search(root, list(listing.files), file_seconds, sources)
+    search = _Search(root, list(listing.files), file_seconds, read.sources)
     try:
         async with asyncio.timeout(folder_seconds):
             while search.remaining:
                 await search.scan()
     except TimeoutError:
         search.reject_remaining(folder_seconds)
-    problems = tuple(dict.fromkeys((*listing.problems, *search.problems)))  # a file fails for those that import it too
+    problems = tuple(
+        dict.fromkeys((*listing.problems, *read.problems, *search.problems))
+    )  # a file fails for those that import it too
     broken = {problem.file for problem in problems if problem.file and problem.severity == "error"}
     lost = await asyncio.to_thread(names_of_tools, broken)
-    return Discovery(tools=tuple(search.tools), problems=problems, sources=sources, lost=lost)
+    return Discovery(tools=tuple(search.tools), problems=problems, sources=read.sources, lost=lost)
 
 
 def names_of_tools(files: Iterable[str]) -> frozenset[str]:

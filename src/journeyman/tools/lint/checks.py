@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,8 @@ from journeyman.tools.lint.rules.names import NameResolver
 from journeyman.tools.lint.rules.reach import access_hits, missing_packages
 from journeyman.tools.permissions import covers_host, covers_path
 from journeyman.tools.spec import ToolSpec
+from journeyman.user_code.importing import install_line, nearby_remedy
+from journeyman.user_code.local_modules import BESIDE, is_installed, paths_of_imports
 
 DISCLAIMER = "The static check is a linter, not a boundary: code that means harm gets past it."
 Security = Literal["off", "warn", "enforce"]
@@ -138,9 +141,9 @@ class Linter:
         nodes = list(ast.walk(tree))
         names = NameResolver(nodes)
         hits = [hit for node in nodes for kind in (code_hits, access_hits) for hit in kind(node, names)]
-        hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes)]
+        hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes, partial(self._remedy, file))]
         hits.sort(key=lambda each: each.line)
-        imports = tuple(self._relative_imports(nodes, file))
+        imports = (*self._relative_imports(nodes, file), *self._modules_beside(nodes))
         return _Source(self._shown_path(file), tuple(hits), _allows(text), _blocks(tree), imports)
 
     def _shown_path(self, file: Path) -> str:
@@ -154,7 +157,22 @@ class Linter:
                 folder = file.parents[node.level - 1] if node.level <= len(file.parents) else self._root
                 folder = folder.joinpath(*(node.module or "").split("."))
                 candidates = [folder.with_suffix(".py"), *(folder / f"{alias.name}.py" for alias in node.names)]
-                yield from (path for path in candidates if path.is_relative_to(self._root) and path.is_file())
+                root = self._root if file.is_relative_to(self._root) else self._root.parent
+                yield from (path for path in candidates if path.is_relative_to(root) and path.is_file())
+
+    def _modules_beside(self, nodes: Sequence[ast.AST]) -> Iterator[Path]:
+        """Yield the files beside the folder that absolute imports name, unless they mean an installed module."""
+        folder = self._root.parent
+        for name in paths_of_imports("", (node for node in nodes if not getattr(node, "level", 0))):
+            path = folder / name.removeprefix(BESIDE)
+            if path.is_file() and not is_installed(path.relative_to(folder).parts[0].removesuffix(".py"), folder):
+                yield path
+
+    def _remedy(self, file: Path, package: str) -> str | None:
+        """Return what to do about a package that is not installed. None: it is a module beside the folder."""
+        if any(self._modules_beside([ast.Import([ast.alias(package)])])):
+            return None
+        return nearby_remedy(package, file, self._root) or install_line(package)
 
 
 def _broken_rule(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:

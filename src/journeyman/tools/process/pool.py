@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
 from journeyman.tools.spec import CallRequest, OnPrinted, ToolHost, ToolSpec, ignore_printed
 from journeyman.tools.tool_file import TextWithFiles
+from journeyman.user_code.local_modules import modules_beside
 
 _HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _LOAD_SECONDS = 15.0  # to start the process and import a tool's file
@@ -112,7 +113,7 @@ class WorkerPool:
                 tool's file cannot be imported. The tool did not run.
         """
         async with self._permits:
-            worker = await self._ready(target, await self._confinement(target, spec), files or {})
+            worker = await self._ready(target, await self._confinement(target, spec, files or {}), files or {})
             self._busy.add(worker)
             try:
                 yield BorrowedWorker(worker, target, on_printed)
@@ -135,13 +136,14 @@ class WorkerPool:
         self.renew()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def _confinement(self, target: ImportTarget, spec: ToolSpec) -> Confinement:
+    async def _confinement(self, target: ImportTarget, spec: ToolSpec, files: Iterable[str]) -> Confinement:
         if spec.policy.sandbox == "off":
             return confinement(spec, target.root, AvailableIsolation())
+        modules = modules_beside(files, target.root)
         isolation = await self.isolation()
         for problem in shortcomings(spec, isolation):
             raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
-        return confinement(spec, target.root, isolation)
+        return confinement(spec, target.root, isolation, modules)
 
     async def _ready(self, target: ImportTarget, wanted: Confinement, files: Mapping[str, bytes]) -> ToolWorker:
         """Return a worker that has loaded the tool: an idle one if there is one, a new one otherwise."""

@@ -32,6 +32,7 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     network: bool = True
     files: tuple[str, ...] | None = None  # paths beside its code and the interpreter; None: all that the user may open
     root: str = ""  # the tools folder
+    modules: tuple[str, ...] = ()  # files beside the tools folder that its files import
     namespaces: bool = False
     system_calls: bool = False
     paths: bool = False
@@ -129,7 +130,7 @@ def _paths(wanted: Confinement) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     base = os.path.dirname(wanted.root) if wanted.root else os.getcwd()  # noqa: PTH109, PTH120 - a str
     given = tuple(os.path.join(base, path) for path in wanted.files or ())  # noqa: PTH118
-    code = (wanted.root, sys.prefix, sys.base_prefix, *sys.path)
+    code = (wanted.root, *wanted.modules, sys.prefix, sys.base_prefix, *sys.path)
     return (
         tuple(path for path in (*_SYSTEM, *code) if path),
         (*_DEVICES, tempfile.gettempdir(), *given),

@@ -85,8 +85,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await process.communicate()
 
 
-def confinement(spec: ToolSpec, root: str, available: AvailableIsolation) -> Confinement:
-    """Return how a worker for this tool is confined on this machine. `root`: the tools folder."""
+def confinement(spec: ToolSpec, root: str, available: AvailableIsolation, modules: tuple[str, ...] = ()) -> Confinement:
+    """Return how a worker for this tool is confined on this machine.
+
+    `root` is the tools folder, and `modules` are the files beside it that its files import.
+    """
     policy = spec.policy
     sandboxed = policy.sandbox != "off"
     return Confinement(
@@ -95,6 +98,7 @@ def confinement(spec: ToolSpec, root: str, available: AvailableIsolation) -> Con
         network=not sandboxed or policy.permissions.network != (),
         files=policy.permissions.files if sandboxed else None,
         root=root,
+        modules=modules,
         namespaces=sandboxed and available.namespaces,
         system_calls=sandboxed and available.system_calls,
         paths=sandboxed and available.paths and policy.permissions.files is not None,

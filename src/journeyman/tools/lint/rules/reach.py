@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Access, Hit
 from journeyman.tools.lint.rules.code import argument, hit
 from journeyman.tools.lint.rules.names import NameResolver
-from journeyman.user_code.importing import install_line
 
 _URL = re.compile(r"(?:https?|wss?|ftp)://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)(:\d+)?")
 
@@ -121,10 +120,11 @@ def _text(node: ast.AST | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def missing_packages(nodes: Sequence[ast.AST]) -> Iterator[Hit]:
+def missing_packages(nodes: Sequence[ast.AST], remedy: Callable[[str], str | None]) -> Iterator[Hit]:
     """Yield a hit for each package that is imported within a function or block and is not installed.
 
-    Discovery may not run these imports. The packages are looked up and not imported.
+    Discovery may not run these imports. The packages are looked up and not imported. `remedy` says what to do about
+    a package; None: it is found without being installed.
     """
     inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and node.col_offset]
     if not inner:
@@ -132,8 +132,8 @@ def missing_packages(nodes: Sequence[ast.AST]) -> Iterator[Hit]:
     optional = {id(each) for node in nodes if _may_fail(node) for each in ast.walk(node)}
     for node in inner:
         for package in _packages(node) if id(node) not in optional else ():
-            if not _is_installed(package):
-                yield hit(node, "JM601", f"{package} is not installed: {install_line(package)}")
+            if not _is_installed(package) and (advice := remedy(package)) is not None:
+                yield hit(node, "JM601", f"{package} is not installed: {advice}")
 
 
 def _may_fail(node: ast.AST) -> bool:
