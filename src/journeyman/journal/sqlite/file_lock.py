@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from journeyman.errors import ConfigurationError, StorageError
+from journeyman.journal.sqlite.lock_owner import owner_sentence
 
 LOCKED_BYTE = 1 << 62  # SQLite's locks are the 512 bytes at 1 GiB
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -99,12 +100,9 @@ def _lock_named(name: Path, journal: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:
-        owner = _lines(os.pread(fd, 256, 0))[0] or "unknown"
+        owner = owner_sentence(os.fstat(fd), *_lines(os.pread(fd, 256, 0)))
         os.close(fd)
-        raise ConfigurationError(
-            f"the journal {journal} is in use by process {owner}: stop that server, "
-            "talk to it over HTTP, or choose another file"
-        ) from exc
+        raise ConfigurationError(f"the journal {journal} is in use by {owner}") from exc
     return fd
 
 
