@@ -22,6 +22,8 @@ _NAME = re.compile(r"[a-z0-9-]+(?:_[a-z0-9-]+)*")
 _NAME_CAP = 32
 MAX_TOOLS_OF_MODELS = 128  # that one request to most models may have
 _RESERVED = ("accept", "content-type", "content-length", "host", "last-event-id", "transfer-encoding")
+_INTERPRETER = re.compile(r"python[0-9.]*|node|bun|ruby|sh|bash")
+_SCRIPT = re.compile(r"[^-].*\.(?:py|js|cjs|mjs|ts|rb|sh)")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 EntryProblem = tuple[tuple[str, ...], str, str]  # path within the entry, message, remedy
@@ -201,7 +203,20 @@ def _command_problems(entry: McpServerEntry, program: str, folder: Path, path: s
             raise ValueError
     except (OSError, ValueError):
         return [*found, (("cwd",), "`cwd` is no folder within that of the agent file", "name one below the agent file")]
-    if shutil.which(program, path=path) is None and shutil.which(str(cwd / program)) is None:
-        remedy = "install it, or write its whole path"
-        found.append((("command",), f"the command {program[:100]} is not found", remedy))
+    found += _program_problems(entry.command or [program], cwd, path)
     return found
+
+
+def _program_problems(command: Sequence[str], cwd: Path, path: str | None) -> list[EntryProblem]:
+    """Return the problem of a command whose program, or whose script for an interpreter, is not there."""
+    program = command[0]
+    if shutil.which(program, path=path) is None and shutil.which(str(cwd / program)) is None:
+        if (cwd / program).is_file():
+            remedy = f"chmod +x {program[:100]}, or name the interpreter before it"
+            return [(("command",), f"the command {program[:100]} may not be executed", remedy)]
+        return [(("command",), f"the command {program[:100]} is not found", "install it, or write its whole path")]
+    script = command[1] if len(command) > 1 and _INTERPRETER.fullmatch(Path(program).name) else ""
+    if _SCRIPT.fullmatch(script) and not (cwd / script).is_file():
+        remedy = f"correct it; relative paths count from {cwd}"
+        return [(("command",), f"the script {script[:100]} is not found", remedy)]
+    return []

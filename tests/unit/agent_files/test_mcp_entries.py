@@ -54,9 +54,12 @@ def listing(*own_names: str) -> dict[str, Mapping[str, McpTool]]:
         ("files", {"command": ["sh"], "headers": {"X": "y"}}, "`headers` belong to a `url`"),
         ("files", {"command": ["sh"], "cwd": ".."}, "`cwd` is no folder"),
         ("files", {"command": ["no-such-program-here"]}, "no-such-program-here is not found"),
+        ("files", {"command": ["sh", "no_such_server.sh"]}, "the script no_such_server.sh is not found"),
+        ("files", {"command": ["./plain.txt"]}, "the command ./plain.txt may not be executed"),
     ],
 )
 def test_what_is_wrong_with_an_entry(name: str, fields: dict[str, Any], message: str, tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").touch()
     found = server_problems(name, entry(**fields), tmp_path, None)
     assert [finding for finding in found if message in finding[1]], found
 
