@@ -109,6 +109,15 @@ def _calls(expect: ExpectEntry, calls: list[RequestedCall]) -> Iterator[Differen
             yield from _compare_subsequence(wanted, calls)
 
 
+def missing_tools(expect: ExpectEntry | None, events: Sequence[Event]) -> Iterator[Difference]:
+    """Return a difference for each call of a tool that the agent does not have, unless the test expects that error."""
+    expected = {entry.tool for entry in (expect and expect.calls) or [] if entry.error == "tool_not_found"}
+    for call in calls_of(events):
+        error = call.finished.error if call.finished is not None else None
+        if error is not None and error.code == "tool_not_found" and call.tool not in expected:
+            yield Difference(f"calls: {call.text} was not run: {error.message} [tool_not_found]")
+
+
 def _compare_exactly(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     for index, (entry, call) in enumerate(zip(wanted, calls, strict=False)):
         if reasons := tuple(_mismatches(entry, call)):
@@ -157,6 +166,8 @@ def _mismatches(entry: CallEntry, call: RequestedCall) -> Iterator[str]:
     if entry.result is not None:
         result = finished.result if finished and finished.result is not None else ""
         yield from (difference.what for difference in _text_differences("result", entry.result, result))
+        if entry.error is None and finished is not None and finished.error is not None:
+            yield f"error: {finished.error.message} [{finished.error.code}]"
 
 
 def _contains(wanted: JSON, given: JSON) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from journeyman.agent_tests.agents_under_test import SCRIPTED, AgentsUnderTest
 from journeyman.agent_tests.comparison import Comparison, Difference
-from journeyman.agent_tests.expectations import failed_expectations
+from journeyman.agent_tests.expectations import failed_expectations, missing_tools
 from journeyman.agent_tests.parsing import AgentTest, read_test
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.replay import replay_run
@@ -71,6 +71,8 @@ async def _run(test: AgentTest, agents: AgentsUnderTest) -> AgentTestResult:
         comparison, events = replay.comparison, replay.today.events
         today = None if replay.exhausted else replay.today
     failed = tuple(failed_expectations(test.entry.expect, _state(events), events)) if test.entry.expect else ()
+    if test.recording is None:  # a recorded model may have called a tool that never was
+        failed = (*missing_tools(test.entry.expect, events), *failed)
     comparison = Comparison(differences=(*failed, *comparison.differences), notes=comparison.notes)
     name = test.entry.description or test.path.name
     return AgentTestResult(path=test.path, name=name, comparison=comparison, today=today, unmet=failed)

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agent_tests.expectations import failed_expectations
+from journeyman.agent_tests.expectations import failed_expectations, missing_tools
 from journeyman.agent_tests.file import ExpectEntry
 from journeyman.events.events import (
     Event,
+    Failure,
     ModelReplied,
+    ToolCallFinished,
 )
 from journeyman.events.fold import fold
 from journeyman.events.messages import ToolCall, assistant
@@ -63,3 +65,19 @@ def test_the_orders_of_calls(wanted: list[str], made: list[str]) -> None:
     assert hold("exact") == (wanted == made)
     assert hold("any") == (sorted(wanted) == sorted(made))
     assert hold("contains") == all(name in rest for name in wanted)
+
+
+def test_a_call_of_a_tool_that_is_not_there_is_named() -> None:
+    failure = Failure("tool_not_found", "There is no tool 'a'. Tools: b.")
+    events = (*run_of(["a"]), ToolCallFinished(call="m1.0", call_id="0", tool="a", error=failure))
+
+    def expected(calls: list[Any] | None) -> ExpectEntry:
+        return ExpectEntry.model_validate({"calls": calls})
+
+    said = "calls: a({}) was not run: There is no tool 'a'. Tools: b. [tool_not_found]"
+    for expect in (None, expected(None), expected(["a"])):
+        assert [difference.what for difference in missing_tools(expect, events)] == [said]
+    assert list(missing_tools(expected([{"tool": "a", "error": "tool_not_found"}]), events)) == []
+    state = fold("r", ((seq, 0, event) for seq, event in enumerate(events, 1)))
+    [found] = failed_expectations(expected([{"tool": "a", "result": "x"}]), state, events)
+    assert "error: There is no tool 'a'. Tools: b. [tool_not_found]" in found.lines
