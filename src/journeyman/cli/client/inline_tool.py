@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 from typing import Any, Literal
 
+import journeyman
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.codec import Codec
@@ -15,6 +18,8 @@ from journeyman.tools.process.import_target import resolve
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.spec import CallRequest, Question
+
+_OWN_CODE = Path(journeyman.__file__).parent
 
 
 class InlineToolHost:
@@ -74,6 +79,14 @@ async def call_inline(registry: ToolRegistry, name: str, arguments: dict[str, JS
         return codec.masked(await _call(tool, _request(tool, tool.check_arguments(arguments)), host))
     except ToolExecutionError as exc:
         raise ToolExecutionError(codec.clean(exc.message), code=exc.code) from (exc.__cause__ or exc)
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of an error from the first frame of the tool's own code, or whole if there is none."""
+    trace = error.__traceback__
+    while trace is not None and Path(trace.tb_frame.f_code.co_filename).is_relative_to(_OWN_CODE):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
 
 
 async def _call(tool: RegisteredTool, request: CallRequest, host: InlineToolHost) -> Any:

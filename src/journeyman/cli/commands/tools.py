@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pdb
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,7 @@ from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Url, Wide, limit_of
 from journeyman.cli.table import compact_json
-from journeyman.errors import Problem, ToolError
+from journeyman.errors import Problem, ToolError, ToolExecutionError
 from journeyman.tools.spec import StoredTool
 
 if TYPE_CHECKING:
@@ -176,13 +177,15 @@ def call(
 
 def _call_inline(settings: Settings, path: Path | None, name: str, arguments: dict[str, Any], debug: bool) -> Any:
     """Call the function and return its value. With `debug`, a failure first opens the debugger at its frame."""
-    from journeyman.cli.client.inline_tool import call_inline
+    from journeyman.cli.client.inline_tool import call_inline, traceback_text
 
     application = load_application(settings, path, offline=True)
     configure_quiet_logs(settings)(application.secrets.values)
     try:
         return asyncio.run(call_inline(application.registry, name, arguments, application.codec))
     except ToolError as exc:
+        if exc.__cause__ is not None and isinstance(exc, ToolExecutionError):
+            print(application.codec.clean(traceback_text(exc.__cause__)), file=sys.stderr, end="")
         if debug:
             pdb.post_mortem((exc.__cause__ or exc).__traceback__)
         raise

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.cli.client.inline_tool import call_inline
+from journeyman.cli.client.inline_tool import call_inline, traceback_text
 from journeyman.errors import ToolExecutionError, ToolNotFoundError, ToolValidationError
 from journeyman.events.codec import Codec
 from journeyman.tools.registry import ToolRegistry
@@ -59,3 +59,25 @@ async def test_what_needs_a_server_says_so() -> None:
         await called("nope")
     with pytest.raises(ToolValidationError):
         await called("look", at="many")
+
+
+@tool(effects="none")
+def divide(a: int) -> int:
+    """Divide in a worker, usually."""
+    return _divided(a)
+
+
+def _divided(a: int) -> int:
+    return 1 // a
+
+
+async def test_a_failure_is_told_with_the_lines_of_the_tool_s_own_code() -> None:
+    registry = ToolRegistry()
+    await registry.register_tool(divide)
+    with pytest.raises(ToolExecutionError) as caught:
+        await call_inline(registry, "divide", {"a": 0}, Codec())
+    assert caught.value.__cause__ is not None
+    lines = traceback_text(caught.value.__cause__).splitlines()
+    assert "in divide" in lines[1]
+    assert "return 1 // a" in "".join(lines)
+    assert lines[-1] == "ZeroDivisionError: integer division or modulo by zero"
