@@ -168,3 +168,11 @@ async def test_a_file_that_fails_is_told_once_though_others_import_it(tmp_path):
     assert [Path(problem.file).name for problem in discovery.problems] == ["a.py"]
     write(tmp_path, "c.py", "@tool(name='sea')\nasync def see(a: int: 'No Python.'\n")
     assert {"sea", "see"} <= (await discover(tmp_path)).lost
+
+
+async def test_tools_of_a_refused_folder_are_lost(tmp_path):
+    write(tmp_path, "a.py", tool_named("alpha"))
+    tmp_path.chmod(0o777)
+    discovery = await discover(tmp_path)
+    assert [problem.message for problem in discovery.problems] == ["every user of this machine may change it"]
+    assert "alpha" in discovery.lost

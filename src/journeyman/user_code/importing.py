@@ -19,7 +19,7 @@ import stat
 import sys
 import traceback
 import types
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,13 +75,27 @@ def trusted_owners() -> frozenset[int] | None:
     return None if os.name == "nt" else frozenset((0, os.geteuid()))
 
 
+def is_read_only(path: Path) -> bool:
+    """Return whether the path is on a file system that is mounted read-only, where no mode allows a change."""
+    try:
+        return os.name != "nt" and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def list_python_files(
-    root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES, owners: Container[int] | None = None
+    root: Path,
+    *,
+    max_files: int = MAX_FILES,
+    max_bytes: int = MAX_BYTES,
+    owners: Container[int] | None = None,
+    is_read_only: Callable[[Path], bool] = is_read_only,
 ) -> FolderListing:
     """Return the `.py` files under `root` that may be imported, or `root` itself if it is a file.
 
     Hidden files and names that begin with `_` are not listed; the latter are checked, since other files import them.
-    It is an error if a file is not regular, is a link out of the folder, is writable by every user, or exceeds a limit.
+    It is an error if a file is not regular, is a link out of the folder, is writable by every user (by its mode, unless
+    it is mounted read-only, as a ConfigMap of Kubernetes is), or exceeds a limit.
     It is a warning if a file is writable by its group, or does not belong to one of the `owners` (default:
     `trusted_owners`).
     """
@@ -91,7 +105,7 @@ def list_python_files(
         reason = getattr(exc, "strerror", None) or "its links form a cycle"
         return FolderListing((), (Problem(f"it cannot be read: {reason}", file=str(root), remedy="check the path"),))
     owners = trusted_owners() if owners is None else owners
-    lister = _Lister(real if real.is_dir() else real.parent, max_files, max_bytes, owners)
+    lister = _Lister(real if real.is_dir() else real.parent, max_files, max_bytes, owners, is_read_only)
     if real.is_dir():
         lister.add_folder(root, 0)
     else:
@@ -100,11 +114,19 @@ def list_python_files(
 
 
 class _Lister:
-    def __init__(self, real_root: Path, max_files: int, max_bytes: int, owners: Container[int] | None) -> None:
+    def __init__(
+        self,
+        real_root: Path,
+        max_files: int,
+        max_bytes: int,
+        owners: Container[int] | None,
+        is_read_only: Callable[[Path], bool],
+    ) -> None:
         self._real_root = real_root
         self._max_files = max_files
         self._max_bytes = max_bytes
         self._owners = owners
+        self._is_read_only = is_read_only
         self._group_writable: list[Path] = []
         self._untrusted: list[Path] = []
         self.files: list[Path] = []
@@ -170,6 +192,8 @@ class _Lister:
     def _is_world_writable(self, path: Path, status: os.stat_result) -> bool:
         """Refuse a path that every user may change, and collect those to warn of."""
         mode = status.st_mode
+        if mode & (stat.S_IWOTH | stat.S_IWGRP) and self._is_read_only(path):
+            mode &= ~(stat.S_IWOTH | stat.S_IWGRP)
         if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
             self._refuse(path, "every user of this machine may change it", f"chmod o-w {path.name}")
             return True
@@ -218,9 +242,7 @@ class Package:
         """
         path = file.absolute()
         try:
-            below = path.resolve().relative_to(self._root)
-            if any("." in part for part in below.parts[:-1]):  # a link into `..data`, as in a ConfigMap of Kubernetes
-                below = (path.parent.resolve() / path.name).relative_to(self._root)
+            below = self._below(path)
         except ValueError:
             return Problem("it is outside the folder", file=str(file), remedy="move it into the folder")
         if dotted := next((part for part in below.parts[:-1] if "." in part), None):
@@ -233,6 +255,19 @@ class Package:
             raise
         except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
             return self._problem(exc, path)
+
+    def _below(self, path: Path) -> Path:
+        """Return the path below the folder by which a file is imported. Raises ValueError if it is outside.
+
+        In a ConfigMap of Kubernetes the files are links into the hidden folder `..data`: there it is that of the link.
+        """
+        real = path.resolve()
+        below = real.relative_to(self._root)
+        if any("." in part for part in below.parts[:-1]):
+            if (self._root / path.name).resolve() == real:
+                return Path(path.name)
+            return (path.parent.resolve() / path.name).relative_to(self._root)
+        return below
 
     def unload(self) -> None:
         """Remove the modules from `sys.modules`. Objects of them that are still referenced stay usable."""

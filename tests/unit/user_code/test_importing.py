@@ -14,6 +14,7 @@ from journeyman.user_code.importing import (
     Package,
     import_file,
     install_line,
+    is_read_only,
     list_python_files,
     trusted_owners,
 )
@@ -257,9 +258,10 @@ def test_the_links_of_a_mounted_configuration_are_loaded(tmp_path):
         (tmp_path / name).symlink_to(f"..data/{name}")
     assert [path.name for path in list_python_files(tmp_path).files] == ["helpers.py", "orders.py"]
     for files in (None, read_sources(tmp_path).files):
-        module = Package(tmp_path, files).load(tmp_path / "orders.py")
-        assert isinstance(module, types.ModuleType), module
-        assert module.X == 1
+        for file in (tmp_path / "orders.py", tmp_path / "..2026_12_01" / "orders.py"):
+            module = Package(tmp_path, files).load(file)
+            assert isinstance(module, types.ModuleType), module
+            assert module.X == 1
 
 
 def test_a_name_with_dots_is_loaded_and_a_folder_with_one_is_named(tmp_path):
@@ -273,3 +275,13 @@ def test_a_name_with_dots_is_loaded_and_a_folder_with_one_is_named(tmp_path):
     found = package.load(write(tmp_path / "v1.2" / "orders.py"))
     assert isinstance(found, Problem)
     assert (found.message[:18], found.remedy) == ("its folder 'v1.2' ", "rename the folder")
+
+
+def test_modes_of_a_folder_that_is_mounted_read_only_allow_no_change(tmp_path):
+    write(tmp_path / "orders.py").chmod(0o666)
+    tmp_path.chmod(0o777)
+    assert list_python_files(tmp_path).files == ()
+    found = list_python_files(tmp_path, is_read_only=lambda _: True)
+    assert ([path.name for path in found.files], found.problems) == (["orders.py"], ())
+    assert not is_read_only(tmp_path)
+    assert not is_read_only(tmp_path / "none")

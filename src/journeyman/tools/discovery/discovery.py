@@ -76,10 +76,15 @@ async def discover(
 
 
 def names_of_tools(files: Iterable[str]) -> frozenset[str]:
-    """Return the names that the text of these Python files may give to tools. It need not be valid Python."""
+    """Return the names that the text of these Python files, or of those in folders, may give to tools.
+
+    It need not be valid Python.
+    """
     found: set[str] = set()
-    for file in filter(os.path.isfile, files):  # a pipe would never end
-        with contextlib.suppress(OSError), Path(file).open(encoding="utf-8", errors="replace") as stream:
+    given = [Path(file) for file in files]
+    inside = (file for folder in given if folder.is_dir() for file in folder.glob("*.py"))  # of a refused folder
+    for file in filter(Path.is_file, (*given, *inside)):  # a pipe would never end
+        with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="replace") as stream:
             found.update(filter(None, itertools.chain(*_NAME_OF_TOOL.findall(stream.read(MAX_BYTES)))))
     return frozenset(found)
 
