@@ -136,6 +136,13 @@ class Settings(BaseSettings):
         """The variables of this process over those of `.env`, for agent files and tools."""
         return self._environment
 
+    @property
+    def environment_of_tools(self) -> dict[str, str]:
+        """The environment in which tool files are imported to find tools: without settings that only `.env` has."""
+        own = {name.upper() for name in type(self).model_fields}
+        both = self._environment
+        return {name: both[name] for name in both if both.is_of_process(name) or name.upper() not in own}
+
     @classmethod
     def secret_names(cls) -> frozenset[str]:
         """Return the names of the variables whose values are secrets of the server."""

@@ -251,6 +251,13 @@ def test_a_line_of_the_file_that_cannot_be_read_stops_the_start(alone: Path) -> 
     assert Settings.read().auth_mode == "required", "a byte order mark is no part of the name"
 
 
+def test_tool_files_are_imported_without_the_settings_of_the_file(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    (alone / ".env").write_text("API_KEY=" + "k" * 43 + "\nSHOP_TOKEN=1\nPORT=1\n")
+    monkeypatch.setenv("PORT", "2")
+    seen = Settings.read().environment_of_tools
+    assert (seen["SHOP_TOKEN"], seen["PORT"], "API_KEY" in seen) == ("1", "2", False)
+
+
 def test_which_settings_are_secret() -> None:
     assert Settings.secret_names() == {
         "API_KEY",

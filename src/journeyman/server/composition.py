@@ -53,7 +53,6 @@ from journeyman.telemetry.metrics.recorders import LabelNames
 from journeyman.telemetry.tracing.exporter import header_values
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import MemoryStore, SqliteStore
-from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.sandbox.detection import shortcomings
@@ -69,7 +68,7 @@ async def build(
     models: ModelClient | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
-    discover: Discover = discover,
+    discover: Discover | None = None,
     observers: type[Observers] = Observers,
     strict: bool = False,
 ) -> Application:

@@ -21,7 +21,7 @@ from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.use_cases.requests import RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join
-from journeyman.server.loading import LoadedFiles, agent_types, load_context, loaded_files
+from journeyman.server.loading import LoadedFiles, agent_types, finder, load_context, loaded_files
 from journeyman.server.paths import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
@@ -111,7 +111,9 @@ class AgentFactory:
         """
         settings = Settings.read()
         path = Path(self._config) if isinstance(self._config, (str, Path)) else None
-        registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
+        registry = await ToolRegistry.auto_register(
+            tools_path(settings, path), discover=finder(settings), isolation=settings.tools_isolation
+        )
         around = load_context(settings, registry, self._types, offline=False)
         around = replace(around, lost_tools=())  # files with problems are no error here, a tool that is missing is one
         if self._from_environment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from journeyman.agent_files.definition import LoadedAgent
+from journeyman.environment import Environment
 from journeyman.errors import Problem
 from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES
 from journeyman.settings import Settings
@@ -48,3 +49,17 @@ def _secrets(who: str, names: Collection[str], file: str | None) -> Iterator[Pro
         if name in names:
             message = f"{who} may not be granted {name}, which is a secret setting of the server"
             yield Problem(message, file, remedy=_SECRET_REMEDY)
+
+
+def unseen_variables(tools: Mapping[str, RegisteredTool], environment: Environment) -> Iterator[Problem]:
+    """Yield a warning for each variable of `.env` that is granted to a tool which runs in this process.
+
+    Such a tool reads the environment of the process, which the values of `.env` never enter.
+    """
+    for tool in tools.values():
+        policy = tool.spec.policy
+        for name in policy.permissions.env if policy.isolation == "inline" else ():
+            if name in environment and not environment.is_of_process(name):
+                message = f"the tool {tool.spec.name} runs inline and does not see {name}, which only .env sets"
+                remedy = "declare isolation='process', or set the variable in the environment"
+                yield Problem(message, tool.spec.source, remedy=remedy, severity="warning")

@@ -24,7 +24,7 @@ from journeyman.egress.transport import Transport
 from journeyman.environment import Environment
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.llm.gateway.gateway_spec import GatewaySpec
-from journeyman.server.gateway_grants import grant_warnings, secret_grants
+from journeyman.server.gateway_grants import grant_warnings, secret_grants, unseen_variables
 from journeyman.server.outbound import openapi_tools, outside
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
@@ -80,6 +80,11 @@ class LoadedFiles:
         return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values), *of_gateways)
 
 
+def finder(settings: Settings) -> Discover:
+    """Return what finds the tools of a folder, in an environment with the variables of `.env`."""
+    return partial(discover, environment=settings.environment_of_tools)
+
+
 def agent_types(imported: ImportedFiles) -> AgentTypes:
     """Return the built-in agent types, to which classes of users are added."""
     return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=imported)
@@ -106,7 +111,7 @@ async def load(
     path: Path | None,
     *,
     offline: bool,
-    discover: Discover = discover,
+    discover: Discover | None = None,
     imported: ImportedFiles | None = None,
     earlier: ToolRegistry | None = None,
 ) -> LoadedFiles:
@@ -117,7 +122,7 @@ async def load(
     agents_at = agent_path(settings, path)
     registry = await ToolRegistry.auto_register(
         tools_path(settings, agents_at),
-        discover=discover,
+        discover=discover or finder(settings),
         isolation=settings.tools_isolation,
         security=settings.tools_security,
         earlier=earlier,
@@ -152,7 +157,8 @@ def loaded_files(
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
     warn = settings.uses_openai_variables and any(map(_uses_gateway, loaded.agents))
     granted = (*grant_warnings(loaded.agents if warn else ()), *secret_grants(registry.tools, loaded.agents))
-    found = [*found, *map(_contradiction, contradictions)]
+    unseen = unseen_variables(registry.tools, settings.environment)
+    found = [*found, *map(_contradiction, contradictions), *unseen]
     problems = (*registry.problems, *loaded.problems, *found, *checked, *coded, *granted)
     return LoadedFiles(
         registry,

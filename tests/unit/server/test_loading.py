@@ -40,12 +40,16 @@ async def test_without_a_file_the_environment_describes_the_agent(tmp_path: Path
 
 
 TOOL = """\
+import os
+
 from journeyman import tool
 
 
-@tool(permissions={"env": ["SHOP_TOKEN"]}, effects="none")
+TOKEN = os.environ.get("SHOP_TOKEN", "")
+
+
+@tool(permissions={"env": ["SHOP_TOKEN"]}, effects="none", description=f"Order by {TOKEN[-4:]}.")
 def order(text: str) -> str:
-    "Order."
     return text
 """
 
@@ -63,6 +67,23 @@ async def test_agent_files_and_tools_see_the_file_of_settings(tmp_path: Path, mo
     assert {"corner-shop", "token-of-the-file"} <= set(loaded.secrets)
     assert {"SHOP_NAME", "SHOP_USER", "SHOP_TOKEN"} <= loaded.variable_names
     assert not {"SHOP_NAME", "SHOP_TOKEN"} & set(os.environ)
+    assert loaded.registry.tools["order"].spec.description == "Order by file.", "its file was imported with it"
+    assert loaded.problems == ()
+
+
+async def test_a_tool_that_runs_inline_does_not_see_the_file_of_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SHOP_TOKEN=token-of-the-file\n")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "orders.py").write_text(TOOL.replace("def order", "async def order"))
+    (tmp_path / "agent.yaml").write_text(AGENT.format(name="one"))
+    loaded = await load(Settings.read(), None, offline=True)
+    await loaded.registry.aclose()
+    [found] = loaded.problems
+    assert found.severity == "warning"
+    assert found.message == "the tool order runs inline and does not see SHOP_TOKEN, which only .env sets"
 
 
 async def test_a_tool_of_a_broken_file_is_not_unknown_as_well(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import pdb
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,13 +95,15 @@ def check_tools(
     json: Json = False,
 ) -> None:
     """Check only a folder of tools: imports, signatures, schemas, and the findings of the static check."""
+    from journeyman.tools.discovery.discovery import discover
     from journeyman.tools.lint.checks import DISCLAIMER
     from journeyman.tools.registry import ToolRegistry  # its imports are needed by this command only
     from journeyman.tools.sandbox.detection import describe_isolation, detect
 
     settings = read_settings()
     folder = path or settings.tools_path or Path("tools")
-    registry = asyncio.run(ToolRegistry.auto_register(folder, security=settings.tools_security))
+    find = partial(discover, environment=settings.environment_of_tools)
+    registry = asyncio.run(ToolRegistry.auto_register(folder, discover=find, security=settings.tools_security))
     problems = [*registry.problems, *registry.check_problems()]
     sandbox = describe_isolation(asyncio.run(detect()))
     output = CommandOutput(json=json)

@@ -59,7 +59,9 @@ async def _serve(
     look = partial(snapshot, roots(settings, path))
     seen = look() if watch else {}
     tools = tools_path(settings, agent_path(settings, path))
-    found = asyncio.create_task(discover(tools)) if tools is not None else None
+    found = (
+        asyncio.create_task(discover(tools, environment=settings.environment_of_tools)) if tools is not None else None
+    )
     # The web framework takes half of the start: it loads while the search for tools runs in its own process.
     await asyncio.to_thread(import_module, "journeyman.server.serving.listen")
     from journeyman.server.serving.app import App  # noqa: PLC0415 - as above

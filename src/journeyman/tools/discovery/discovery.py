@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -51,16 +51,20 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def discover(
-    path: Path, *, file_seconds: float = FILE_SECONDS, folder_seconds: float = FOLDER_SECONDS
+    path: Path,
+    *,
+    file_seconds: float = FILE_SECONDS,
+    folder_seconds: float = FOLDER_SECONDS,
+    environment: Mapping[str, str] = os.environ,
 ) -> Discovery:
-    """Find the tools under `path` (a folder, or one file).
+    """Find the tools under `path` (a folder, or one file), whose files see `environment` when they are imported.
 
     The files are imported one after the other in one child process. A file that takes too long or ends the process
     becomes a problem, and a new process imports the files after it.
     """
     read = await asyncio.to_thread(read_tool_sources, path)  # before the import, so that a later change is not missed
     listing, root = list_python_files(path), folder_of(path)
-    search = _Search(root, list(listing.files), file_seconds, read.sources)
+    search = _Search(root, list(listing.files), file_seconds, read.sources, environment)
     try:
         async with asyncio.timeout(folder_seconds):
             while search.remaining:
@@ -97,8 +101,16 @@ def folder_of(path: Path) -> Path:
 class _Search:
     """One search of a folder: the files that remain to be imported, the tools and the problems found so far."""
 
-    def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: FolderSources) -> None:
+    def __init__(
+        self,
+        root: Path,
+        files: list[Path],
+        file_seconds: float,
+        sources: FolderSources,
+        environment: Mapping[str, str],
+    ) -> None:
         self._sources = sources
+        self._environment = environment
         self._imports = FolderImports(sources.files)
         self._root = root
         self._file_seconds = file_seconds
@@ -109,7 +121,7 @@ class _Search:
 
     async def scan(self) -> None:
         """Import the remaining files in a new process. Returns early, with that file rejected, if a file ends it."""
-        child = await Child.spawn("journeyman.tools.discovery.child_main", os.environ)
+        child = await Child.spawn("journeyman.tools.discovery.child_main", self._environment)
         try:
             names, sources = [str(file) for file in self.remaining], dict(self._sources.files)
             await child.send(Scan(root=str(self._root), files=names, sources=sources))
