@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
-    _environment: Environment = PrivateAttr(default_factory=Environment)
+    _environment: Environment = PrivateAttr()
 
     # the gateway and the models
     litellm_gateway_url: str | None = None
@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     quota_usd_per_day: float | None = Field(None, ge=0, le=10**9)
     quota_concurrent_runs: int | None = Field(None, ge=1, le=10_000)
 
+    def __init__(self, environment: Environment | None = None, /, **values: Any) -> None:
+        super().__init__(**values)
+        self._environment = environment or Environment()
+
     @classmethod
     def read(cls, env_file: Path | str | None = ".env", **given: Any) -> Self:
         """Return the settings of this process. `given` overrides them by lower-case name, except where it is None.
@@ -125,11 +129,9 @@ class Settings(BaseSettings):
         overrides = {name: value for name, value in given.items() if value is not None}
         try:
             known = {name: from_file[name] for name in cls.model_fields if name in from_file}
-            settings = cls(**{"_env_file": None, **known, **overrides})
+            return cls(environment, **{"_env_file": None, **known, **overrides})
         except ValidationError as exc:
             raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
-        settings._environment = environment
-        return settings
 
     @property
     def environment(self) -> Environment:

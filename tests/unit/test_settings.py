@@ -267,3 +267,10 @@ def test_which_settings_are_secret() -> None:
         "OPENAI_API_KEY",
         "REDIS_URL",
     }
+
+
+def test_a_copy_keeps_the_environment(alone: Path) -> None:
+    (alone / ".env").write_text("SHOP_TOKEN=1\n")
+    copy = Settings.read().model_copy(update={"auth_mode": "off"})
+    assert copy.environment["SHOP_TOKEN"] == "1"
+    assert "SHOP_TOKEN" not in Settings().environment, "only `read` reads the file for agents and tools"

@@ -34,7 +34,7 @@ def _near_miss(name: str, settings: list[str], environment: Environment) -> Iter
     if given in settings or given in _COMMON:
         return
     comparable = (setting for setting in settings if abs(len(given) - len(setting)) <= MOST)
-    near = min(((distance(given, setting), setting) for setting in comparable), default=None)
+    near = min(((edit_distance(given, setting), setting) for setting in comparable), default=None)
     if near is None or near[0] > (1 if len(near[1]) < _SHORT else MOST):
         return
     stops = near[0] == 1 and near[1].startswith(ACCESS_PREFIXES)
@@ -44,7 +44,7 @@ def _near_miss(name: str, settings: list[str], environment: Environment) -> Iter
     yield Problem(message, place, remedy=f"did you mean {near[1]}?", severity="error" if stops else "warning")
 
 
-def distance(one: str, other: str) -> int:
+def edit_distance(one: str, other: str) -> int:
     """Return how many letters to add, leave out, replace, or swap with the next one, to turn one into the other."""
     before: list[int] = []
     row = list(range(len(other) + 1))

@@ -396,7 +396,7 @@ class Package:
 def nearby_remedy(module: str, file: Path, root: Path) -> str | None:
     """Return how a file below `root` imports a module of this name that exists near it. None: there is none.
 
-    A package of that name would be a stranger's, so it must not be installed.
+    A package of that name is an unrelated one, so it must not be installed.
     """
     name = module.partition(".")[0]
     for level, folder in enumerate(file.resolve().parents, 1):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from journeyman.environment import Environment
 from journeyman.errors import Problem
-from journeyman.server.setting_names import distance, setting_problems
+from journeyman.server.setting_names import edit_distance, setting_problems
 from journeyman.settings import Settings
 
 BASH = """BASH BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_ENV BASH_LINENO BASH_SOURCE BASH_VERSION COLUMNS
@@ -100,7 +100,7 @@ def test_an_empty_variable_that_hides_one_of_the_file_is_named() -> None:
 
 @given(st.text("AB_", max_size=6), st.text("AB_", max_size=6), st.text("AB_", max_size=6))
 def test_the_distance_is_one_of_strings(one: str, other: str, third: str) -> None:
-    assert distance(one, other) == distance(other, one)
-    assert (distance(one, other) == 0) is (one == other)
-    assert abs(len(one) - len(other)) <= distance(one, other) <= max(len(one), len(other))
-    assert distance(one, one + third) == len(third)
+    assert edit_distance(one, other) == edit_distance(other, one)
+    assert (edit_distance(one, other) == 0) is (one == other)
+    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))
+    assert edit_distance(one, one + third) == len(third)
