@@ -68,7 +68,7 @@ async def test_a_journal_in_use_is_not_replaced(journal: SqliteJournal, path: Pa
     await journal.commit(accept("r1"))
     copy = path.with_name("copy.db")
     back_up(path, copy)
-    with pytest.raises(ConfigurationError, match="is in use by process"):
+    with pytest.raises(ConfigurationError, match="is in use by this process"):
         restore(copy, path)
     assert (await journal.commit(accept("r2"))).entries
 
