@@ -176,3 +176,11 @@ async def test_tools_of_a_refused_folder_are_lost(tmp_path):
     discovery = await discover(tmp_path)
     assert [problem.message for problem in discovery.problems] == ["every user of this machine may change it"]
     assert "alpha" in discovery.lost
+
+
+async def test_an_attribute_of_a_class_that_is_nearly_a_policy_is_told(tmp_path):
+    text = "class X(BaseTool):\n    name = 'x'\n    description = 'X.'\n    effect = 'none'\n    shop = 1\n"
+    write(tmp_path, "x.py", f"{HEAD}{text}    async def run(self, a: int) -> int: return a\n")
+    [found] = (await discover(tmp_path)).problems
+    assert (found.message, found.remedy) == ("the attribute 'effect' of X declares nothing", "did you mean effects?")
+    assert found.severity == "warning"

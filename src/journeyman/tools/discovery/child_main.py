@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import socket
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from journeyman.errors import Problem, ToolError
-from journeyman.tools.authoring.definition import collected_faults, declaration_of
+from journeyman.tools.authoring.definition import ToolDeclaration, collected_faults, declaration_of
 from journeyman.tools.process.protocol import ChildChannel, FileReport, ImportStarted, Ready, ReportedTool, Scan
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.describe import Described, describe
@@ -56,7 +58,7 @@ def _report(package: Package, file: Path, reported: set[int]) -> FileReport:
         else:
             declared = described.says_isolation
             tools.append(ReportedTool(spec=described.spec, attribute=name, line=line, declares_isolation=declared))
-            problems += _warnings(described, str(file), line)
+            problems += [*_warnings(described, str(file), line), *_misnamed(value, str(file), line)]
     return FileReport(tools=[] if faults else tools, problems=sorted(problems, key=lambda each: each.line or 0))
 
 
@@ -83,6 +85,17 @@ def _line(value: Any) -> int | None:
         return inspect.getsourcelines(target)[1]
     except (OSError, TypeError):
         return None
+
+
+def _misnamed(value: Any, file: str, line: int | None) -> Iterator[Problem]:
+    """Yield a warning for each attribute of a tool's class that is nearly named like one of its policy."""
+    cls = value if inspect.isclass(value) else type(value)
+    known = ToolDeclaration.__struct_fields__
+    for name in vars(cls) if issubclass(cls, BaseTool) else ():
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if close and name not in known and not callable(getattr(cls, name)):
+            text = f"the attribute {name!r} of {cls.__name__} declares nothing"
+            yield Problem(text, file=file, line=line, remedy=f"did you mean {close[0]}?", severity="warning")
 
 
 def _warnings(described: Described, file: str, line: int | None) -> list[Problem]:
