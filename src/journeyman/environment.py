@@ -60,12 +60,15 @@ class Environment(Mapping[str, str]):
 def read_env_file(path: Path | str | None) -> dict[str, str]:
     """Return the variables of a file of NAME=value lines. Empty without a path, and if there is no such file.
 
+    A folder of that name, as some virtual environments are, is no such file.
+
     Raises ConfigurationError with every line that cannot be read. No message repeats what a line holds.
     """
-    if path is None or not Path(path).expanduser().exists():
+    file = None if path is None else Path(path).expanduser()
+    if file is None or not file.exists() or file.is_dir():
         return {}
     try:
-        text = Path(path).expanduser().read_text("utf-8-sig")
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(
             f"The file '{path}' cannot be read: {exc}. Make it a UTF-8 file of NAME=value lines."

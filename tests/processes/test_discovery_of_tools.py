@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.tools.discovery.discovery import Discovery, discover
+from journeyman.tools.discovery.discovery import Discovery, discover, names_of_tools
 
 HEAD = "from __future__ import annotations\nfrom journeyman.tools.tool import tool, BaseTool, ToolContext\n"
 
@@ -147,17 +147,25 @@ async def test_all_faults_of_a_file_are_told_at_once(tmp_path):
         "@tool\nasync def four(a: int): 'Four.'\n\n"
         "@tool(isolation='inline')\ndef five(a: int): 'Five.'\n",
     )
+    text = "class X(BaseTool):\n    name = 'x'\n    description = 'X.'\n    effect = 'none'\n    shop = 1\n"
+    write(tmp_path, "x.py", f"{HEAD}{text}    async def run(self, a: int) -> int: return a\n")
     discovery = await discover(tmp_path)
-    assert [problem.line for problem in discovery.problems] == [4, 7, 10, 16]
-    assert {problem.file for problem in discovery.problems} == {str(file)}
-    one, two, three, five = (problem.message for problem in discovery.problems)
+    *problems, misnamed = discovery.problems
+    assert [problem.line for problem in problems] == [4, 7, 10, 16]
+    assert {problem.file for problem in problems} == {str(file)}
+    one, two, three, five = (problem.message for problem in problems)
     assert one == "tool 'one': @tool has no 'effect': did you mean effects?"
     assert two == (
         "tool 'two': effects is one of none, idempotent, once, not 'some'; output_cap is a number of characters above 0"
     )
     assert [f"argument {name!r}" in three for name in "abcde"] == [True] * 5
     assert "make it async def" in five
-    assert names(discovery) == []
+    assert (misnamed.severity, misnamed.message, misnamed.remedy) == (
+        "warning",
+        "the attribute 'effect' of X declares nothing",
+        "did you mean effects?",
+    )
+    assert names(discovery) == ["x"]
     assert {"one", "two", "three", "four", "five"} <= discovery.lost
 
 
@@ -166,8 +174,8 @@ async def test_a_file_that_fails_is_told_once_though_others_import_it(tmp_path):
     write(tmp_path, "b.py", f"{HEAD}from .a import x\n\n@tool(name='bee')\nasync def b(): 'B.'\n")
     discovery = await discover(tmp_path)
     assert [Path(problem.file).name for problem in discovery.problems] == ["a.py"]
-    write(tmp_path, "c.py", "@tool(name='sea')\nasync def see(a: int: 'No Python.'\n")
-    assert {"sea", "see"} <= (await discover(tmp_path)).lost
+    broken = write(tmp_path, "c.py", "@tool(name='sea')\nasync def see(a: int: 'No Python.'\n")
+    assert names_of_tools([str(broken)]) == {"sea", "see"}
 
 
 async def test_tools_of_a_refused_folder_are_lost(tmp_path):
@@ -176,11 +184,3 @@ async def test_tools_of_a_refused_folder_are_lost(tmp_path):
     discovery = await discover(tmp_path)
     assert [problem.message for problem in discovery.problems] == ["every user of this machine may change it"]
     assert "alpha" in discovery.lost
-
-
-async def test_an_attribute_of_a_class_that_is_nearly_a_policy_is_told(tmp_path):
-    text = "class X(BaseTool):\n    name = 'x'\n    description = 'X.'\n    effect = 'none'\n    shop = 1\n"
-    write(tmp_path, "x.py", f"{HEAD}{text}    async def run(self, a: int) -> int: return a\n")
-    [found] = (await discover(tmp_path)).problems
-    assert (found.message, found.remedy) == ("the attribute 'effect' of X declares nothing", "did you mean effects?")
-    assert found.severity == "warning"

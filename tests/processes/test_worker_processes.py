@@ -242,6 +242,7 @@ async def test_a_once_tool_in_a_process_may_not_ask(call, host):
     assert (outcome.failure.code, outcome.question, host.questions) == ("ask_refused", None, [])
 
 
+@pytest.mark.long
 async def test_a_tool_sees_what_its_permissions_name_of_the_given_variables(tmp_path, request_for, host):
     (tmp_path / "seen.py").write_text(
         "import os\nfrom journeyman import tool\n\n\n@tool(permissions={'env': ['SHOP_TOKEN']}, effects='none')\n"
@@ -287,6 +288,7 @@ def readable(name: str) -> bool:
 """
 
 
+@pytest.mark.long
 async def test_a_tool_imports_modules_beside_its_folder_and_reads_no_other_file_there(tmp_path, request_for, host):
     for name in ("secrets.txt", "unused.py"):
         (tmp_path / name).write_text("x = 1")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.environment import Environment, read_env_file
@@ -16,6 +16,7 @@ NAMES = st.sampled_from(["A", "B", "C", "a"])
 VARIABLES = st.dictionaries(NAMES, st.sampled_from(["", "1", "2"]), max_size=4)
 
 
+@settings(max_examples=40)
 @given(process=VARIABLES, file=VARIABLES)
 def test_the_process_wins_even_with_an_empty_value(process: dict[str, str], file: dict[str, str]) -> None:
     both = Environment(process, file)
@@ -44,7 +45,7 @@ def test_lines_that_can_be_read(tmp_path: Path) -> None:
         '\ufeffA=1\n# text\n\nexport B="two words"\nC=\nD\nE: F = 3\n'.replace("E: F = 3\n", "") + "F = 'x'\n"
     )
     assert read_env_file(file) == {"A": "1", "B": "two words", "C": "", "F": "x"}
-    assert read_env_file(None) == read_env_file(tmp_path / "none") == {}
+    assert read_env_file(None) == read_env_file(tmp_path / "none") == read_env_file(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

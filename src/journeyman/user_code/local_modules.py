@@ -79,12 +79,11 @@ def folders_above(name: str) -> list[PurePosixPath]:
 
 
 def _modules(folder: PurePosixPath, parts: list[str]) -> Iterator[str]:
-    """Yield the files of a dotted name: of the module, and of each package above it."""
-    for count in range(1, len(parts) + 1):
-        path = folder.joinpath(*parts[:count])
-        yield from (f"{path}.py", f"{path}/__init__.py")
-    if not parts:
-        yield f"{folder}/__init__.py"
+    """Yield the files that a dotted name may mean, and beside the folder those of the packages above it."""
+    path = folder.joinpath(*parts)
+    for count in range(1, len(parts) if str(folder).startswith("..") else 0):
+        yield f"{folder.joinpath(*parts[:count])}/__init__.py"
+    yield from (f"{path}.py", f"{path}/__init__.py")
 
 
 def _local_modules(folder: Path, sources: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[Problem, ...]]:
@@ -93,7 +92,9 @@ def _local_modules(folder: Path, sources: Mapping[str, bytes]) -> tuple[dict[str
     problems: list[Problem] = []
     waiting, seen = list(sources.items()), set(sources)
     while waiting and len(found) < MAX_FILES:
-        for path in imported_paths(*waiting.pop()):
+        name, content_of_name = waiting.pop()
+        packages = (f"{each}/__init__.py" for each in folders_above(name))
+        for path in (*imported_paths(name, content_of_name), *packages):
             if path in seen or not path.startswith(BESIDE):
                 continue
             seen.add(path)

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from journeyman.environment import Environment
+from journeyman.server.gateway_grants import unseen_variables
 from journeyman.server.loading import load
 from journeyman.settings import Settings
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.tool import tool
 
 OPENAI = {"openai_base_url": "https://api.example/v1", "openai_api_key": "sk-of-the-environment"}
 TOOL = """\
@@ -72,30 +76,46 @@ async def errors(folder: Path, agent: str, tool: str = "") -> list[str]:
     return [problem.message for problem in loaded.problems if problem.severity == "error"]
 
 
-@pytest.mark.parametrize("name", SECRETS)
-async def test_no_mcp_server_is_given_a_secret_of_the_server(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, "redis://127.0.0.1:9/0" if name == "REDIS_URL" else "k" * 43)
-    if name == "JWT_SECRET_KEY":
-        monkeypatch.setenv("JWT_AUDIENCE", "a")
-        monkeypatch.setenv("JWT_ISSUER", "i")
-    server = f'  notes: {{command: ["{sys.executable}"], env: {{KEY: "Bearer ${{{name}}}"}}}}\n'
-    assert await errors(tmp_path, f"mcp_servers:\n{server}") == [
-        f"the MCP server notes may not be granted {name}, which is a secret setting of the server"
+async def test_no_mcp_server_is_given_a_secret_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "redis://127.0.0.1:9/0" if name == "REDIS_URL" else "k" * 43)
+    monkeypatch.setenv("JWT_AUDIENCE", "a")
+    monkeypatch.setenv("JWT_ISSUER", "i")
+    command = f'command: ["{sys.executable}"]'
+    servers = [f'  s{place}: {{{command}, env: {{KEY: "Bearer ${{{name}}}"}}}}\n' for place, name in enumerate(SECRETS)]
+    named = f'  named: {{{command}, env: {{API_KEY: "${{OPENAI_API_KEY}}"}}}}\n'  # only named so
+    assert await errors(tmp_path, f"mcp_servers:\n{''.join(servers)}{named}") == [
+        f"the MCP server s{place} may not be granted {name}, which is a secret setting of the server"
+        for place, name in enumerate(SECRETS)
     ]
 
 
-async def test_a_variable_that_is_only_named_so_is_given(tmp_path: Path) -> None:
-    server = f'  notes: {{command: ["{sys.executable}"], env: {{API_KEY: "${{OPENAI_API_KEY}}"}}}}\n'
-    assert await errors(tmp_path, f"mcp_servers:\n{server}") == []
-
-
 async def test_no_tool_is_granted_a_secret_of_the_server(tmp_path: Path) -> None:
-    code = TOOL.replace("OPENAI_API_KEY", "LITELLM_GATEWAY_API_KEY")
-    said = "the tool summarize may not be granted LITELLM_GATEWAY_API_KEY, which is a secret setting of the server"
-    assert await errors(tmp_path, "", code) == [said], "other callers reach it without an agent"
-    assert await errors(tmp_path, "tools: [{name: summarize, permissions: {env: []}}]\n", code) == [said]
-    code = TOOL.replace('permissions={"env": ["OPENAI_API_KEY"]}, ', "")
-    entry = "tools: [{name: summarize, permissions: {env: [LITELLM_GATEWAY_API_KEY]}}]\n"
-    assert await errors(tmp_path, entry, code) == [said], "granted by the agent file"
+    code = (
+        TOOL.replace("OPENAI_API_KEY", "LITELLM_GATEWAY_API_KEY")
+        + """
+
+@tool(effects="none")
+def shorten(text: str) -> str:
+    "Shorten a text."
+    return text
+"""
+    )
+    entries = "[{name: summarize, permissions: {env: []}}, {name: shorten, permissions: {env: [API_KEY]}}]"
+    assert await errors(tmp_path, f"tools: {entries}\n", code) == [
+        "the tool summarize may not be granted LITELLM_GATEWAY_API_KEY, which is a secret setting of the server",
+        "the tool shorten may not be granted API_KEY, which is a secret setting of the server",
+    ], "of the code, which other callers reach without an agent, and of an agent file"
+
+
+async def test_a_tool_that_runs_inline_does_not_see_the_file_of_settings() -> None:
+    @tool(effects="none", permissions={"env": ["SHOP_TOKEN", "SHOP_USER", "SHOP_NOTHING"]})
+    async def order(text: str) -> str:
+        "Order."
+        return text
+
+    registry = ToolRegistry()
+    await registry.register_tool(order)
+    [found] = unseen_variables(registry.tools, Environment({"SHOP_USER": "1"}, {"SHOP_TOKEN": "2", "SHOP_USER": "3"}))
+    assert found.severity == "warning"
+    assert found.message == "the tool order runs inline and does not see SHOP_TOKEN, which only .env sets"

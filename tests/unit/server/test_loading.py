@@ -71,21 +71,6 @@ async def test_agent_files_and_tools_see_the_file_of_settings(tmp_path: Path, mo
     assert loaded.problems == ()
 
 
-async def test_a_tool_that_runs_inline_does_not_see_the_file_of_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("SHOP_TOKEN=token-of-the-file\n")
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "orders.py").write_text(TOOL.replace("def order", "async def order"))
-    (tmp_path / "agent.yaml").write_text(AGENT.format(name="one"))
-    loaded = await load(Settings.read(), None, offline=True)
-    await loaded.registry.aclose()
-    [found] = loaded.problems
-    assert found.severity == "warning"
-    assert found.message == "the tool order runs inline and does not see SHOP_TOKEN, which only .env sets"
-
-
 async def test_a_tool_of_a_broken_file_is_not_unknown_as_well(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "orders.py").write_text(TOOL.replace("effects=", "effect="))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.environment import Environment
@@ -98,6 +98,7 @@ def test_an_empty_variable_that_hides_one_of_the_file_is_named() -> None:
     assert (found.severity, found.message[:32]) == ("warning", "PORT is empty in the environment")
 
 
+@settings(max_examples=30)
 @given(st.text("AB_", max_size=6), st.text("AB_", max_size=6), st.text("AB_", max_size=6))
 def test_the_distance_is_one_of_strings(one: str, other: str, third: str) -> None:
     assert edit_distance(one, other) == edit_distance(other, one)

@@ -38,3 +38,15 @@ def test_a_file_that_imports_nothing_of_its_folder_is_its_own_hash() -> None:
     for name in ("lone.py", "broken.py"):
         assert code_hash(name) == hashlib.sha256(FILES[name]).hexdigest()[:16]
     assert code_hash("nowhere.py") is None
+
+
+def test_the_hash_of_a_file_stays_what_earlier_releases_stored() -> None:
+    files = {
+        "a.py": b"import b\nfrom .lib.words import X\n",
+        "lib/__init__.py": b"",
+        "lib/words.py": b"X = 1",
+        "b.py": b"",
+    }
+    assert FolderImports(files).code_hash("a.py") == "d58a0cfcb7d3a568"
+    beside = FolderImports({**files, "../b.py": b"", "../lib/__init__.py": b""})
+    assert beside.code_hash("a.py") != "d58a0cfcb7d3a568"
