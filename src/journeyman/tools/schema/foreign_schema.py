@@ -6,6 +6,7 @@ A check runs in the event loop and cannot be stopped, so what it costs is counte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -72,12 +73,16 @@ class ForeignSchema:
         rest = self._schema.get("additionalProperties", True)
         return set(self._schema) <= _PLAIN and isinstance(rest, bool) and has_address
 
+    @cached_property
+    def _without_members(self) -> Any:
+        """The validator of an object by all but the schemas of its members."""
+        members = dict.fromkeys(self._schema.get("properties", {}), True)
+        return self._compiler.compile({**self._schema, "properties": members, "required": []})
+
     def _problems_by_member(self, value: dict[str, JSON], most: int) -> list[SchemaProblem]:
         found = _missing(self._schema, value, most)
-        members = self._schema.get("properties", {})
-        itself = {**self._schema, "properties": dict.fromkeys(members, True), "required": []}
-        found += _listed(self._compiler.compile(itself), value, most)
-        for name in members:
+        found += _listed(self._without_members, value, most)
+        for name in self._schema.get("properties", {}):
             if name in value and len(found) < most:
                 found += self._problems_of_member(name, value[name], most)
         return found

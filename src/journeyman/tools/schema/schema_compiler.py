@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -41,10 +42,16 @@ class SchemaCompiler:
 
     def member(self, name: str) -> Any:
         """Return the validator of the schema's property `name`."""
-        address = self._schema.get("$id", _ADDRESS).partition("#")[0]
-        registry = self._library.Registry([(address, self._schema)])
         pointer = name.replace("~", "~0").replace("/", "~1")
-        return self.compile({"$ref": f"{address}#/properties/{quote(pointer, safe='~')}"}, registry)
+        return self.compile({"$ref": f"{self._address}#/properties/{quote(pointer, safe='~')}"}, self._registry)
+
+    @property
+    def _address(self) -> str:
+        return self._schema.get("$id", _ADDRESS).partition("#")[0]  # type: ignore[no-any-return]
+
+    @cached_property
+    def _registry(self) -> Any:
+        return self._library.Registry([(self._address, self._schema)])
 
     def pattern_size(self, pattern: str) -> int:
         """Return about how many bytes a compiled pattern has. Raises ValidationError (`invalid_schema`)."""

@@ -61,6 +61,7 @@ class SchemaCost(NamedTuple):
     here: Checks
     named: Mapping[str, Checks]
     below: Checks
+    widest: Checks  # in any member
     checks_of_a_pass: float | None  # at one place, in one pass through a cycle; None: there is no cycle
 
     def checks(self, value: JSON) -> float:
@@ -69,7 +70,7 @@ class SchemaCost(NamedTuple):
             return _checks(self.here.at_least(self.below), ValueSize.of(value))
         own = _checks(self.here, ValueSize(1, sum(map(len, value)), 1))
         if len(value) > _MOST_MEMBERS_COUNTED:
-            return own + _checks(self._in_any_member(), ValueSize.of(value))
+            return own + _checks(self.widest, ValueSize.of(value))
         return own + sum(_checks(self._in_member(name), ValueSize.of(member)) for name, member in value.items())
 
     def may_list(self, value: JSON, most: int, name: str | None = None) -> bool:
@@ -78,7 +79,7 @@ class SchemaCost(NamedTuple):
         Problems are not remembered in a cycle, so that each level of the value can multiply them.
         """
         size = ValueSize.of(value, most)
-        each = self.here.at_least(self._in_any_member()) if name is None else self._in_member(name)
+        each = self.here.at_least(self.widest) if name is None else self._in_member(name)
         if self.checks_of_a_pass is not None:
             return bool(size.values * max(self.checks_of_a_pass, 2.0) ** min(size.levels, 50) <= most)
         return _checks(each, size) <= most
@@ -86,9 +87,6 @@ class SchemaCost(NamedTuple):
     def _in_member(self, name: str) -> Checks:
         """Return the most checks at any one place of the member `name`."""
         return self.named.get(name, _NONE).plus(self.below)
-
-    def _in_any_member(self) -> Checks:
-        return functools.reduce(Checks.at_least, self.named.values(), _NONE).plus(self.below)
 
 
 def _checks(each: Checks, size: ValueSize) -> float:
@@ -120,12 +118,13 @@ def cost_of(schema: Mapping[str, JSON], pattern_size: Callable[[str], int]) -> S
     measuring = _Measuring(_Document(schema), pattern_size)
     measured = measuring.measure(schema, "", 0)
     here, named, below = measured.here, measured.named, measured.below
-    if not measuring.found_cycle:
-        return SchemaCost(measured.subschemas, here, named, below, None)
-    # Yes and no are remembered in a cycle, so each subschema is checked once at each place.
-    once = measuring.total
-    named = {name: checks.at_least(once) for name, checks in named.items()}
-    return SchemaCost(measured.subschemas, here.at_least(once), named, below.at_least(once), measured.most().number)
+    if measuring.found_cycle:  # yes and no are remembered in it, so each subschema is checked once at each place
+        once = measuring.total
+        here, below = here.at_least(once), below.at_least(once)
+        named = {name: checks.at_least(once) for name, checks in named.items()}
+    widest = functools.reduce(Checks.at_least, named.values(), _NONE).plus(below)
+    of_a_pass = measured.most().number if measuring.found_cycle else None
+    return SchemaCost(measured.subschemas, here, named, below, widest, of_a_pass)
 
 
 class _Document:
