@@ -10,7 +10,7 @@ looked at again at the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.harness import invariants
 from tests.harness.effects_log import AGENT
 from tests.harness.scripted_replies import reply_script
 from tests.harness.server_environment import ServerEnvironment, server_environment
+from tests.harness.shop_server import TOOL, ShopServer
 from tests.harness.strace import SYSCALLS, busiest, killing, required, spread
 
 Point = tuple[str, int]
@@ -66,6 +67,13 @@ class Outcome:
         return f"{len(self.hits)} kills ({kills}), {len(self.missed)} points not reached {self.missed}"
 
 
+Drive = Callable[[ServerEnvironment, str], Awaitable[str]]  # starts the run of a marker and sees it to its end
+
+
+async def _planned(env: ServerEnvironment, marker: str) -> str:
+    return await _drive(env, marker, _plan(marker))
+
+
 @dataclass
 class Sweep:
     """An environment that was warmed up (its worker process runs), with the transcript that every run must end with."""
@@ -73,13 +81,14 @@ class Sweep:
     environment: ServerEnvironment
     reference: list[object]
     counts: dict[str, int]
+    drive: Drive = _planned
     outcome: Outcome = field(default_factory=Outcome)
 
     async def point(self, syscall: str, number: int) -> None:
         marker = f"{syscall}-{number}"
         before = self.environment.server.starts
         await self.environment.tracer.attach(self.environment.server.pid, killing(syscall, number))
-        run = await _drive(self.environment, marker, _plan(marker))
+        run = await self.drive(self.environment, marker)
         await self._kill_if_alive(before, (syscall, number))
         self.outcome.wrong += [f"{marker}: {text}" for text in await self._check(run, marker)]
 
@@ -149,15 +158,15 @@ async def _run_ids(env: ServerEnvironment) -> list[str]:
 
 
 @asynccontextmanager
-async def sweeping(folder: Path, worker: str = AGENT) -> AsyncIterator[Sweep]:
+async def sweeping(folder: Path, worker: str = AGENT, drive: Drive = _planned) -> AsyncIterator[Sweep]:
     """An environment, a run to warm it up, and a run under strace that counts."""
     async with server_environment(folder, agents={"worker": worker}) as env:
-        await _drive(env, "warm", _plan("warm"))
+        await drive(env, "warm")
         reference = await _transcript(env, "warm")
         await env.tracer.attach(env.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
-        await _drive(env, "count", _plan("count"))
+        await drive(env, "count")
         await env.tracer.detach()
-        yield Sweep(env, reference, busiest(env.tracer.log))
+        yield Sweep(env, reference, busiest(env.tracer.log), drive=drive)
 
 
 async def _in_environments(folder: Path, total: int, environments: int = 2, worker: str = AGENT) -> Outcome:
@@ -206,6 +215,42 @@ async def test_a_run_that_asks_at_its_limits_survives_a_kill_at_40_points(tmp_pa
     ask = "{ask: true, up_to: 9}"
     limits = f"limits: {{steps: 1, tool_calls: 3, on_reached: {{steps: {ask}, tool_calls: {ask}}}}}\n"
     _judge(await _in_environments(tmp_path, 40, worker=AGENT + limits), 40)
+
+
+@pytest.mark.alone
+@pytest.mark.long
+async def test_a_run_that_waits_for_an_mcp_server_survives_a_kill_at_20_points(tmp_path: Path) -> None:
+    required()
+    folder, waited = tmp_path / "environment", 0
+    shop = ShopServer(folder)
+
+    async def buy(env: ServerEnvironment, marker: str) -> str:
+        """Approve a call while its server is away, see the run wait, and let the server come back."""
+        nonlocal waited
+        await shop.open(env)
+        plan = reply_script(marker, [[TOOL, {"label": f"{marker}-a"}]], [["look", {"label": f"{marker}-b"}]], "Done.")
+        body = {"user_input": plan, "agent": "worker", "thread_id": f"thread-{marker}"}
+        run_id = str((await env.client.post("/process", body, marker)).must(200, 202)["run_id"])
+        asked = await env.client.until(run_id, ("paused",))
+        shop.close()
+        await env.answer_one(run_id, asked["approvals"][0])
+        await env.client.until(run_id, ("paused", "finished"))
+        await shop.open(env)
+        await env.settle(run_id)
+        events = await env.client.events(run_id)
+        waited += any(event["type"] == "run_paused" and "lacks" in event["data"] for event in events)
+        kinds = [event["data"]["kind"] for event in events if event["type"] == "approval_requested"]
+        assert kinds.count("tool") == 1, kinds
+        return run_id
+
+    async with sweeping(folder, shop.agent, buy) as sweep:
+        points = spread(sweep.counts, 20)
+        for syscall, number in points:
+            await sweep.point(syscall, number)
+        await sweep.everything_is_there()
+        _judge(sweep.outcome, len(points))
+    print(f"{waited} of {len(points) + 2} runs waited for the server")
+    assert waited >= len(points) / 2
 
 
 async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]) -> Outcome:

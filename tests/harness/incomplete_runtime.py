@@ -38,6 +38,7 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import tool
+from tests.harness.fickle_server import FickleServer
 
 Reply = str | tuple[tuple[str, dict[str, Any]], ...]  # a text, or the tools that it calls with their arguments
 UNREACHABLE = ServiceUnavailableError("the gateway cannot be used: connection refused", code="gateway_unreachable")
@@ -132,6 +133,7 @@ class IncompleteRuntime:
     ids: SequentialIds = field(default_factory=SequentialIds)
     patience: float | None = None
     slots: int = 512
+    server: FickleServer | None = None  # an MCP server, whose tools are registered too
     runtime: Runtime = field(init=False)
 
     async def boot(
@@ -143,10 +145,17 @@ class IncompleteRuntime:
         self.registry = ToolRegistry()
         for each in tools:
             await self.registry.register_tool(each)
+        if self.server is not None:
+            self.registry.add(self.server.tool())
         self.code = NodeCode(nodes)
         self.catalog = AgentRegistry({})
         versions = VersionResolver(
-            self.journal, self.catalog, self.build, self.direct, tools=lambda: self.registry.tools
+            self.journal,
+            self.catalog,
+            self.build,
+            self.direct,
+            tools=lambda: self.registry.tools,
+            servers=self.server.is_here if self.server is not None else lambda tool: None,
         )
         self.serve(*agents)
         executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)

@@ -18,6 +18,7 @@ _EFFECTS = {
     "guarded": "once",
     "bare": "once",
     "die": "once",
+    "shop__buy": "once",
 }
 Event = Mapping[str, Any]
 

@@ -151,6 +151,8 @@ class SteppedRuntime:
     slots: int = 512
     patient: bool = False  # whether runs wait for a gateway that is away
     away: bool = False  # whether the gateway is
+    remote: tuple[str, ...] = ()  # tools of an MCP server
+    server_away: bool = False  # whether that server is
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     clock: ManualClock = field(default_factory=ManualClock)
     ids: SequentialIds = field(default_factory=SequentialIds)
@@ -166,7 +168,7 @@ class SteppedRuntime:
         """A process starts on this journal and takes over what was under way."""
         await self.disk.open()
         catalog = self.catalog()
-        self.definitions = VersionResolver(self.disk, catalog, self.build, self.direct)
+        self.definitions = VersionResolver(self.disk, catalog, self.build, self.direct, servers=self.is_connected)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
         parts = RunParts(
             self.disk,
@@ -190,6 +192,10 @@ class SteppedRuntime:
     async def is_here(self, name: str) -> bool:
         """Answer the probe of a gateway."""
         return not self.away
+
+    def is_connected(self, tool: str) -> bool | None:
+        """Return whether the server of a tool is here. None: the tool has no server."""
+        return not self.server_away if tool in self.remote else None
 
     def catalog(self) -> AgentRegistry:
         return AgentRegistry({"test": self.agent()})
@@ -374,6 +380,8 @@ class _Tools:
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         if request.spec.policy.isolation == "process":
             await self._runtime.gate(f"slot {request.spec.name}")
+        if request.approved and self._runtime.is_connected(request.spec.name) is False:
+            return ToolOutcome(failure=Failure("tool_unavailable", "away"), attempts=0, away=True)
         attempt = request.attempt
         while True:
             await host.starting(attempt)

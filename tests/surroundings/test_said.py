@@ -111,7 +111,9 @@ async def test_a_run_that_waits_is_shown_everywhere(folders: tuple[Path, Path]) 
     async with served(empty) as app:
         deny = {"answers": [{"approval": approval["approval"], "decision": "deny"}]}
         await request(app, "POST", f"/runs/{run['run_id']}/resume", json=deny)
-        sentence = "The tool 'pay' is not here: start the server with the folder of its code."
+        sentence = (
+            "The tool 'pay' is not here: start the server with the folder of its code, or the MCP server that has it."
+        )
         while (shown := await get(app, f"/runs/{run['run_id']}"))["waiting_for"] != "tool":
             pass
         assert (shown["waiting_for"], shown["waiting_reason"]) == ("tool", sentence)

@@ -23,7 +23,7 @@ from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import LiveTools, ToolSpec
 
 AgentClass = Callable[..., BaseAgent]
 SCRIPT = "script:"
@@ -34,6 +34,9 @@ class CheckedTool(Protocol):
 
     @property
     def spec(self) -> ToolSpec: ...
+
+    @property
+    def server(self) -> LiveTools | None: ...
 
     def check_arguments(self, raw: Arguments) -> dict[str, JSON]:
         """Return the arguments as an object that fits the tool. Raises ToolError."""
@@ -159,8 +162,14 @@ def _toolset(specs: Sequence[ToolSpec], tools: Tools) -> Toolset:
 
 
 def _with_current_code(spec: ToolSpec, tools: Tools) -> ToolSpec:
-    """Return the spec with the hash of the current code, which is the code that would run."""
-    return msgspec.structs.replace(spec, code_hash=tools[spec.name].spec.code_hash)
+    """Return the spec with the hash of the current code, which is the code that would run.
+
+    The hash stays if the current one is not known, since the tool's server was not reached yet.
+    """
+    tool = tools[spec.name]
+    if tool.server is not None and not tool.spec.code_hash:
+        return spec
+    return msgspec.structs.replace(spec, code_hash=tool.spec.code_hash)
 
 
 def _conditions(specs: Sequence[ToolSpec]) -> dict[str, Condition]:

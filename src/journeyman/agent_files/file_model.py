@@ -379,8 +379,9 @@ class TimeoutEntry(FileEntry):
 class BreakerEntry(FileEntry):
     """A circuit breaker: after how many failures it opens, and for how long."""
 
-    failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
+    failures: int | None = Field(default=None, ge=1, le=1000, description="that open it, within `window_seconds`")
     open_seconds: float | None = Field(default=None, gt=0, le=3600, description="How long it stays open")
+    window_seconds: float | None = Field(default=None, gt=0, le=86_400, description="How long a failure counts")
 
 
 class ServiceEntry(FileEntry):

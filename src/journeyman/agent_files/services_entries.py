@@ -51,4 +51,5 @@ def _spec(name: str, entry: ServiceEntry, report: Report) -> ServiceSpec | None:
         total=entry.timeout.total,
         failures=entry.breaker.failures,
         open_seconds=entry.breaker.open_seconds,
+        window_seconds=entry.breaker.window_seconds,
     )

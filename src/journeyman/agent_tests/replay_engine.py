@@ -66,6 +66,7 @@ MAX_TURNS = 100_000
 MOST_BYTES = 1 << 62  # of the files that a recording names: they have no bytes here
 EXHAUSTED_ROUNDS = 50  # times that steps beyond the end of the recording are ended with an error
 _UNKNOWN = Failure("outcome_unknown", "Whether it happened is unknown.")
+_CHANGED = "changed"  # instead of the hash of the code that a server listed
 
 Build = Callable[[AgentSpec], BaseAgent]
 Direct = Callable[[str, str | None], BaseAgent]
@@ -95,7 +96,9 @@ class ReplayEngine:
         self._children = RecordedChildren(recording.events)
         self._budgets = RecordedBudgets(recording.events, self._journal, self._clock)
         self._agents = AgentRegistry({agent.name: agent} if agent else {})
-        versions = VersionResolver(self._journal, self._agents, build, direct)
+        remote = _tools_of_servers(recording.events)
+        servers = dict.fromkeys(remote, True).get
+        versions = VersionResolver(self._journal, self._agents, build, direct, servers=servers)
         self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions, self._files)
         self._principal = recording.accepted.principal
         make = ThreadRef if agent else ThreadRef.hidden
@@ -255,6 +258,8 @@ class ReplayEngine:
                 if ended:
                     self._scheduler.notify(RUN)
                 return ended
+            case ApprovalRequested(kind="tool", live=True):
+                return performer.deliver_tool_step(event.call, ToolOutcome(changed_to=_CHANGED, attempts=0))
             case ApprovalRequested(kind="unknown_outcome"):
                 return performer.deliver_tool_step(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
             case _:
@@ -368,3 +373,10 @@ def prompts_of(requests: Mapping[str, ModelRequest]) -> dict[str, str]:
         if prompt != last:
             prompts[call] = last = prompt
     return prompts
+
+
+def _tools_of_servers(events: Sequence[Event]) -> frozenset[str]:
+    """Return the tools for whose server the run waited, or that had changed there: their calls start late."""
+    lacks = {event.lacks.name for event in events if isinstance(event, RunPaused) and event.lacks is not None}
+    asked = {event.tool for event in events if isinstance(event, ApprovalRequested) and event.live}
+    return frozenset(lacks | asked)

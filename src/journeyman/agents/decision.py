@@ -57,6 +57,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, JSON]
     attempt: int = 1
     human: HumanChange | None = None  # the arguments are a human's; None: they are the model's
+    approved: bool = False  # a human approved it, with the code of `spec`
     path: Path = ROOT
 
     @property
@@ -97,6 +98,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     answerer: Answerer = "anyone"
     hidden: tuple[str, ...] = ()  # arguments that are redacted for people
     limit: AskedLimit | None = None  # of the kind `limit`: what was reached
+    live: bool = False  # asked again, for the tool as its server lists it now
     path: Path = ROOT
 
     @property

@@ -32,6 +32,7 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
         return reject(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
+    spec = _as_approved(spec, call)
     if (failure := failure_of_unknown(call, spec)) is not None:
         return reject(call, failure.code, failure.message)
     try:
@@ -51,6 +52,11 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
     if (call.decision in ("approve", "retry") or call.kind == "question") and not _is_approved_code(call, spec):
         return _ask_to_run(call, spec, arguments, _changed_reason(call))
     return _run(call, spec, arguments)
+
+
+def _as_approved(spec: ToolSpec, call: CallState) -> ToolSpec:
+    """Return the spec with the code that a human was asked about again, if the server listed other code than `spec`."""
+    return msgspec.structs.replace(spec, code_hash=_approved_hash(call)) if call.live else spec
 
 
 def _forked_reason(call: CallState) -> str:
@@ -119,8 +125,25 @@ def _run_again(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> A
 
 def _is_approved_code(call: CallState, spec: ToolSpec) -> bool:
     """Return whether the approved code is the current one. The arguments may be those that a human gave."""
-    code, _, _ = call.args_hash.partition(".")
-    return code == spec.code_hash
+    return _approved_hash(call) == spec.code_hash
+
+
+def _approved_hash(call: CallState) -> str:
+    """Return the hash of the code for which the call's approval was requested."""
+    return call.args_hash.partition(".")[0]
+
+
+def after_change(call: CallState, action: CallTool, code_hash: str) -> Action:
+    """Return what follows for an approved call of a tool that its server lists otherwise now, as `code_hash`.
+
+    A human is asked once more; if it has changed since then too, the call ends with `tool_changed`.
+    """
+    if call.live:
+        text = f"{call.tool} changed again after a human approved this call, so it was not run."
+        return _close(call, Failure("tool_changed", text))
+    spec = msgspec.structs.replace(action.spec, code_hash=code_hash)
+    asked = _ask_to_run(call, spec, action.arguments, _changed_reason(call))
+    return msgspec.structs.replace(asked, live=True)
 
 
 def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
@@ -139,6 +162,7 @@ def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON])
         result=result,
         answerer=spec.policy.approval.by if call.forked else "anyone",
         hidden=spec.sensitive,
+        live=call.live,
         path=call.path,
     )
 
@@ -169,7 +193,7 @@ def _question(call: CallState) -> str:
     return f"{call.tool} was done in the run that this one was forked from. Go on with its result there (done)?"
 
 
-def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], reason: str = "") -> Action:
+def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], reason: str = "") -> AskHuman:
     """Ask whether the call may run. `reason` says why it is asked again."""
     approval = spec.policy.approval
     message = f"May {call.tool} run with these arguments?"
@@ -185,6 +209,7 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], rea
         default=None if approval.deadline_seconds is None else approval.default,
         answerer=approval.by,
         hidden=spec.sensitive,
+        live=call.live,
         path=call.path,
     )
 
@@ -197,8 +222,16 @@ def _run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
         arguments=arguments,
         attempt=call.attempt + 1,
         human=call.edit,
+        approved=_is_approved(call),
         path=call.path,
     )
+
+
+def _is_approved(call: CallState) -> bool:
+    """Return whether a human approved that the call runs, or runs again after a crash."""
+    if call.status == "answered":
+        return call.decision in ("approve", "retry")
+    return call.status == "orphaned" and call.forked is None and call.kind in ("tool", "unknown_outcome")
 
 
 def _close(

@@ -22,8 +22,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _GATEWAY_CONNECTIONS = 256
 _GATEWAY_TOTAL = 900.0  # seconds: a model may write for a long time
 _TOTAL = 120.0
+_WINDOW = 300.0  # in which failures open a breaker: time for five calls that time out one after the other
 _CONNECT = 10.0
-_POLICY_FIELDS = ("max_connections", "rate", "retries", "failures", "open_seconds")
+_POLICY_FIELDS = ("max_connections", "rate", "retries", "failures", "open_seconds", "window_seconds")
 _TIMEOUT_FIELDS = ("connect", "first_byte", "idle", "total")
 
 
@@ -45,6 +46,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     total: float | None = None
     failures: int | None = None
     open_seconds: float | None = None
+    window_seconds: float | None = None
 
 
 def origin_of(url: str) -> str:
@@ -109,7 +111,8 @@ def _strictest(one: ServiceSpec, other: ServiceSpec) -> ServiceSpec:
     changes: dict[str, object] = {}
     for name in ("max_connections", "retries", "connect", "first_byte", "idle", "total", "failures"):
         changes[name] = min((v for s in (one, other) if (v := getattr(s, name)) is not None), default=None)
-    changes["open_seconds"] = max((s.open_seconds for s in (one, other) if s.open_seconds is not None), default=None)
+    for name in ("open_seconds", "window_seconds"):
+        changes[name] = max((v for s in (one, other) if (v := getattr(s, name)) is not None), default=None)
     rates = [s.rate for s in (one, other) if s.rate is not None]
     changes["rate"] = min(rates, key=lambda rate: rate.per_second, default=None)
     return msgspec.structs.replace(one, **changes)
@@ -148,7 +151,7 @@ class Services:
         self._rng = rng
         self._hook = hook
         self._first_rate = first_rate
-        self._policy = GuardPolicy(retries=retries)
+        self._policy = GuardPolicy(retries=retries, window_seconds=max(_WINDOW, 10 * idle_seconds))
         self._timeouts = Timeouts(min(_CONNECT, idle_seconds), idle_seconds, idle_seconds, max(_TOTAL, idle_seconds))
         self._named: dict[str, Destination] = {}  # configured services, the gateway and MCP servers, by match
         self._unconfigured: dict[str, Destination] = {}  # by origin

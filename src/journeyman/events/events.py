@@ -396,6 +396,7 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     answerer: Answerer = "anyone"
     hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
     limit: AskedLimit | None = None  # of the kind `limit`: what was reached
+    live: bool = False  # asked again, for the tool as its server listed it when the call was to run
 
 
 class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -83,6 +83,7 @@ def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[Cal
         question=event.message if event.kind == "question" else "",
         arguments=event.arguments,
         args_hash=event.args_hash,
+        live=event.live,
         decision=None,
     )
 

@@ -32,6 +32,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     approval: str | None = None  # the last approval that was requested for it
     kind: str = ""  # of that approval
     args_hash: str = ""  # of the arguments for which that approval was requested
+    live: bool = False  # that approval was asked again, for the tool as its server listed it then
     decision: Decision | None = None
     answer: str | None = None  # the result given by a human
     question: str = ""  # the open question of its code
@@ -64,4 +65,4 @@ def unallowed_decisions(call: CallState) -> CallState:
     status: CallStatus = call.status
     if status == "answered":
         status = "orphaned" if call.attempt else "asked"
-    return msgspec.structs.replace(call, status=status, decision=None)
+    return msgspec.structs.replace(call, status=status, decision=None, live=False)

@@ -1,6 +1,8 @@
-"""A circuit breaker: open after consecutive failures, then half-open with one probe at a time until one succeeds."""
+"""A circuit breaker: open after failures within a window of time, then half-open with one probe at a time."""
 
 from __future__ import annotations
+
+from collections import deque
 
 from journeyman.resilience.signals import BreakerState
 
@@ -8,7 +10,8 @@ from journeyman.resilience.signals import BreakerState
 class Breaker:
     """A circuit breaker as a state machine; times are monotonic seconds that the caller passes.
 
-    Closed: `failures` consecutive failures open it. Open: no call is admitted for `open_seconds`. Half-open: one probe
+    Closed: it opens when the last `failures` failures came within `window_seconds` and at most half as many calls
+    succeeded between the first and the last of them. Open: no call is admitted for `open_seconds`. Half-open: one probe
     is admitted at a time; a success closes the breaker, a failure opens it again. If a probe takes longer than
     `open_seconds`, the next one is admitted.
 
@@ -16,22 +19,26 @@ class Breaker:
     """
 
     __slots__ = (
-        "_failures_in_a_row",
+        "_failures",
         "_open_seconds",
         "_opened_at",
         "_probe_at",
         "_probing",
+        "_succeeded",
         "_threshold",
+        "_window_seconds",
         "generation",
         "state",
     )
 
-    def __init__(self, failures: int = 5, open_seconds: float = 2.0) -> None:
+    def __init__(self, failures: int = 5, open_seconds: float = 2.0, window_seconds: float = 300.0) -> None:
         self._threshold = failures
         self._open_seconds = open_seconds
+        self._window_seconds = window_seconds
         self.state: BreakerState = "closed"
         self.generation = 0
-        self._failures_in_a_row = 0
+        self._succeeded = 0  # calls, of which only differences count
+        self._failures: deque[tuple[float, int]] = deque(maxlen=failures)  # the time of each, and `_succeeded` then
         self._opened_at = 0.0
         self._probing = False
         self._probe_at = 0.0
@@ -56,10 +63,13 @@ class Breaker:
             return max(0.0, self._probe_at + self._open_seconds - now)
         return 0.0
 
-    @property
-    def failures_in_a_row(self) -> int:
-        """The failures since the last success, while the breaker is closed."""
-        return self._failures_in_a_row
+    def failures(self, now: float) -> int:
+        """Return how many failures count towards the opening of the closed breaker."""
+        return sum(self._counts(failure, now) for failure in self._failures)
+
+    def _counts(self, failure: tuple[float, int], now: float) -> bool:
+        at, succeeded = failure
+        return now - at <= self._window_seconds and self._succeeded - succeeded <= self._threshold // 2
 
     def succeeded(self, ticket: int) -> None:
         """Report that an admitted call succeeded."""
@@ -67,14 +77,15 @@ class Breaker:
             return
         if self.state == "half_open":
             self._enter("closed")
-        self._failures_in_a_row = 0
+        self._succeeded += 1
 
     def failed(self, ticket: int, now: float) -> None:
         """Report that an admitted call failed."""
         if ticket != self.generation:
             return
-        self._failures_in_a_row += 1
-        if self.state == "half_open" or self._failures_in_a_row >= self._threshold:
+        self._failures.append((now, self._succeeded))
+        full = len(self._failures) == self._threshold
+        if self.state == "half_open" or (full and self._counts(self._failures[0], now)):
             self._opened_at = now
             self._enter("open")
 
@@ -86,5 +97,5 @@ class Breaker:
     def _enter(self, state: BreakerState) -> None:
         self.state = state
         self.generation += 1
-        self._failures_in_a_row = 0
+        self._failures.clear()
         self._probing = False

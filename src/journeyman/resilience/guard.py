@@ -46,8 +46,9 @@ class GuardPolicy(msgspec.Struct, frozen=True, kw_only=True):
     rate: Rate | None = None
     retries: int = 3  # after the first attempt
     backoff: Backoff = Backoff()
-    failures: int = 5  # consecutive failures that open the breaker
+    failures: int = 5  # that open the breaker, if they come within the window and few calls succeed between them
     open_seconds: float = 2.0
+    window_seconds: float = 300.0
     waits_for_slot: bool = False  # whether a call waits for a slot for as long as its caller does
     paced: bool = False  # whether a 429 closes the service for all callers, and calls after it are paced
     first_rate: float = 20.0  # calls a second after that, doubled each second
@@ -70,7 +71,7 @@ class BreakerFigures(msgspec.Struct, frozen=True):
     """The state of a circuit breaker at one moment."""
 
     state: BreakerState
-    failures_in_a_row: int
+    failures: int  # that count towards its opening
     retry_in: float  # seconds until a call is admitted
 
 
@@ -172,7 +173,7 @@ class Guard:
             retry_budget=round(self._budget.balance(now), 3),
             rate_delay=self._rate.delay(now) if self._rate else 0.0,
             breakers={
-                key: BreakerFigures(breaker.state, breaker.failures_in_a_row, breaker.retry_in(now))
+                key: BreakerFigures(breaker.state, breaker.failures(now), breaker.retry_in(now))
                 for key, breaker in self._breakers.items()
             },
         )
@@ -335,5 +336,6 @@ class Guard:
         if len(self._breakers) >= _MAX_BREAKERS:
             closed = (name for name, breaker in self._breakers.items() if breaker.state == "closed")
             del self._breakers[next(closed, next(iter(self._breakers)))]
-        breaker = self._breakers[key] = Breaker(self.policy.failures, self.policy.open_seconds)
+        policy = self.policy
+        breaker = self._breakers[key] = Breaker(policy.failures, policy.open_seconds, policy.window_seconds)
         return breaker

@@ -1,13 +1,14 @@
 """Starts the runs that waited for what this process lacked, once it is here.
 
 While it waits, a run has no task and no timer. The runs are found by an index of the journal: at the start, after a
-reload, and when a gateway answers again.
+reload, and when a gateway or the MCP server of a tool is here again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
@@ -25,7 +26,7 @@ from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 1.0  # between two looks whether a gateway is here
-LONGEST_SECONDS = 60.0  # between two starts of runs whose gateway answers and fails their calls
+LONGEST_SECONDS = 60.0  # between two starts of runs whose gateway or server answers and fails their calls
 AT_ONCE = 500  # rows read at a time
 FIRST_RATE = 20.0  # runs a second that go on once their gateway is here; doubled each second
 _TICK = 0.1
@@ -56,9 +57,9 @@ class LackingRuns:
         self._is_here = is_here
         self._patience = patience
         self._first_rate = first_rate
-        self._gateways: dict[str, float] = {}  # gateways that runs wait for -> monotonic time of the next look
+        self._awaited: dict[Lack, float] = {}  # gateways and tools of servers -> monotonic time of the next look
         self._waiting: dict[str, Lack] = {}  # what each run that waits lacks
-        self._delays: dict[str, tuple[float, float]] = {}  # gateway -> when its runs were started last, and the delay
+        self._delays: dict[Lack, tuple[float, float]] = {}  # when the runs were started last, and the delay
         self._timer: Timer | None = None
         self._look: asyncio.Task[None] | None = None
         self._again = False
@@ -122,10 +123,10 @@ class LackingRuns:
         for draft in drafts:
             event = draft.event
             if type(event) is RunPaused and event.lacks is not None:
-                self._waiting[run.run_id] = replace(event.lacks, billed=False)
+                lack = self._waiting[run.run_id] = replace(event.lacks, billed=False)
                 log.warning("run %s waits. %s", run.run_id, sentence_of(event.lacks), extra=_facts(run))
-                if event.lacks.kind == "gateway":
-                    self._note(event.lacks.name)
+                if self._is_asked_for(lack):
+                    self._note(lack)
 
     async def aclose(self) -> None:
         """Stop the timer and a look in progress."""
@@ -136,20 +137,24 @@ class LackingRuns:
             self._look.cancel()
             await asyncio.wait([self._look])
 
-    def _note(self, gateway: str) -> None:
+    def _is_asked_for(self, lack: Lack) -> bool:
+        """Return whether it may come back by itself, so that it is looked for again and again."""
+        return lack.kind == "gateway" or (lack.kind == "tool" and self._versions.is_remote(lack.name))
+
+    def _note(self, lack: Lack) -> None:
         now = self._clock.monotonic()
-        if gateway not in self._gateways:
-            started, delay = self._delays.pop(gateway, (now, 0.0))
-            if 0 < now - started < LONGEST_SECONDS + delay:  # it answers, and fails the calls
+        if lack not in self._awaited:
+            started, delay = self._delays.pop(lack, (-math.inf, 0.0))
+            if now - started < LONGEST_SECONDS + delay:  # it answers, and fails the calls
                 delay = min(LONGEST_SECONDS, max(PROBE_SECONDS, 2 * delay))
-                self._delays[gateway] = (now, delay)
+                self._delays[lack] = (now, delay)
             else:
                 delay = 0.0
-            self._gateways[gateway] = now + max(PROBE_SECONDS, delay)
+            self._awaited[lack] = now + max(PROBE_SECONDS, delay)
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is None and self._gateways and not self._closed:
+        if self._timer is None and self._awaited and not self._closed:
             self._timer = self._clock.call_later(PROBE_SECONDS, self._due)
 
     def _due(self) -> None:
@@ -181,36 +186,45 @@ class LackingRuns:
         everything, self._again = self._again, False
         if everything:
             await self._note_all()
-        here = {name for name in list(self._gateways) if await self._may_start(name)}
+        here = {lack for lack in list(self._awaited) if await self._may_start(lack)}
         if not everything and not here and self._patience is None:
             return
-        await self._start_found(here, everything)
         now = self._clock.monotonic()
-        for name in here:
-            self._gateways.pop(name, None)
-            self._delays[name] = (now, self._delays.get(name, (0.0, 0.0))[1])
+        for lack in here:  # first, since a run that goes on may wait for the same again at once
+            del self._awaited[lack]
+            self._delays[lack] = (now, self._delays.get(lack, (0.0, 0.0))[1])
+        try:
+            await self._start_found(here, everything)
+        except BaseError:
+            self._awaited |= dict.fromkeys(here - self._awaited.keys(), now)
+            raise
 
     async def _note_all(self) -> None:
         """Note what stored runs wait for."""
         now = self._clock.monotonic()
         async for row in self._rows():
             lack = self._waiting[row.id] = lack_of_row(row.lacks or "")
-            if lack.kind == "gateway":
-                self._gateways.setdefault(lack.name, now)
+            if self._is_asked_for(lack):
+                self._awaited.setdefault(lack, now)
 
-    async def _may_start(self, gateway: str) -> bool:
-        if self._gateways[gateway] > self._clock.monotonic():
+    async def _may_start(self, lack: Lack) -> bool:
+        if self._awaited[lack] > self._clock.monotonic():
             return False
-        return self._is_here is None or await self._is_here(gateway)
+        if lack.kind == "tool":
+            return not self._versions.is_away(lack.name)
+        return self._is_here is None or await self._is_here(lack.name)
 
-    async def _start_found(self, here: set[str], everything: bool) -> None:
-        """Start the runs that have what they lacked. Runs of a gateway go on one after the other, more each second."""
+    async def _start_found(self, here: set[Lack], everything: bool) -> None:
+        """Start the runs that have what they lacked.
+
+        Runs of a gateway, and of an MCP server, go on one after the other, more each second.
+        """
         found: dict[tuple[str | None, ...], bool] = {}
         began, started = self._clock.monotonic(), 0
         async for row in self._rows():
             lack = lack_of_row(row.lacks or "")
-            if lack.kind == "gateway":
-                if lack.name not in here and not await self._is_overdue(row):
+            if self._is_asked_for(lack):
+                if lack not in here and not await self._is_overdue(row, lack):
                     continue
                 while started >= allowed_by(self._clock.monotonic() - began, self._first_rate):
                     await self._clock.sleep(_TICK)
@@ -246,9 +260,9 @@ class LackingRuns:
             return False
         return True
 
-    async def _is_overdue(self, row: RunRow) -> bool:
+    async def _is_overdue(self, row: RunRow, lack: Lack) -> bool:
         """Return whether the run has waited for its gateway for as long as it may."""
-        if self._patience is None:
+        if self._patience is None or lack.kind != "gateway":
             return False
         last = await self._journal.read(row.id, row.last_seq - 1, 1)
         return bool(last) and self._clock.now() - last[0].at >= self._patience * 1_000_000

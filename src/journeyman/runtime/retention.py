@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -16,6 +16,12 @@ log = logging.getLogger(__name__)
 
 PAGE = 100  # threads looked at between two looks at the size
 PERIOD_SECONDS = 3600.0
+
+Progress = Callable[[int], None]  # gets the number of threads erased so far
+
+
+def _no_progress(erased: int) -> None:
+    """Do nothing."""
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,18 +54,21 @@ class Retention:
         self._files = files
         self._clock = clock
 
-    async def prune(self, keep: Keep) -> tuple[int, Size]:
+    async def prune(self, keep: Keep, progress: Progress = _no_progress) -> tuple[int, Size]:
         """Erase idle threads, the oldest first, until all bounds hold or none is left.
 
-        Returns how many were erased and the size of what is left. Raises StorageError.
+        `progress` gets the number of threads erased so far. Returns how many were erased and the size of what is left.
+        Raises StorageError.
         """
         erased = 0
         while not keep.all:
             idle = await self._journal.idle_threads(PAGE)
             due = self._due(idle, await self._journal.size(), keep)
-            gone = [thread for thread in due if await self._erase(thread)]
-            erased += len(gone)
-            if not gone:
+            before = erased
+            for thread in due:
+                erased += await self._erase(thread)
+                progress(erased)
+            if erased == before:
                 break
             await self._files.collect()
         return erased, await self._journal.size()

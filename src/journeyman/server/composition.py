@@ -142,7 +142,9 @@ def join(
     for agent in loaded.agents:
         agents.put(mcp.build(agent.spec), clock.now())
     read = partial(read_definition, settings.environment, secrets)
-    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read, lambda: registry.tools)
+    versions = VersionResolver(
+        journal, agents, mcp.build, _direct(registry, agents), read, lambda: registry.tools, mcp.servers.is_here
+    )
 
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
     workers = workers or WorkerPool(variables=settings.environment)

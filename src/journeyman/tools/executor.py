@@ -84,6 +84,8 @@ class Executor:
             tool = self._registry.resolve(request.spec)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
+        if request.approved and (unlike := await self._unlike_approved(request, tool)) is not None:
+            return unlike
         cache = self._cache if request.spec.policy.is_cacheable else None
         if cache is not None and (cached := await cache.get(request)) is not None:
             return ToolOutcome(result=cached, duration_ms=self._since(started), attempts=0, cached=True)
@@ -102,6 +104,20 @@ class Executor:
         if cache is not None and result is not None:
             cache.put(request, result)
         return ToolOutcome(result=result, duration_ms=self._since(started), attempts=call.started)
+
+    async def _unlike_approved(self, request: CallRequest, tool: RegisteredTool) -> ToolOutcome | None:
+        """Return the outcome of an approved call if its tool is not as it was approved now. None: it is."""
+        name, code_hash = request.spec.name, tool.spec.code_hash
+        if tool.server is not None:
+            try:
+                listed = await tool.server.live_hash(name)
+            except TransientToolError as exc:
+                return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0, away=True)
+            if listed is None:
+                text = f"The server of {name} does not list this tool any more."
+                return ToolOutcome(failure=Failure("tool_not_found", text), attempts=0)
+            code_hash = listed
+        return None if code_hash == request.spec.code_hash else ToolOutcome(changed_to=code_hash, attempts=0)
 
     def _since(self, started: float) -> float:
         """Return the milliseconds since `started`."""

@@ -31,7 +31,7 @@ from journeyman.tools.schema.arguments import (
     decode_arguments,
 )
 from journeyman.tools.schema.describe import Described, describe
-from journeyman.tools.spec import Invoker, Isolation, ToolSpec
+from journeyman.tools.spec import Invoker, Isolation, LiveTools, ToolSpec
 from journeyman.user_code.importing import Package
 from journeyman.user_code.local_modules import read_tool_sources
 
@@ -49,6 +49,7 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     target: ImportTarget | None = None
     findings: tuple[LintFinding, ...] = ()  # of the static check, also those that are allowed
     files: Mapping[str, bytes] = {}  # the sources of its folder, for a worker
+    server: LiveTools | None = None  # that lists it; None: its code is in this process
 
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
         """Check a call's arguments and return what is recorded and executed. Pure.

@@ -176,6 +176,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str
     agent: str = ""
     attempt: int = 1  # number of the first try of this execution; more than 1 after a crash
+    approved: bool = False  # a human approved the call, with the code of `spec`
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
 
@@ -213,7 +214,8 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `unknown`: a `once` call timed out or its process died, so it may have happened. `failure` says why, and the run
     asks or tells, as `on_unknown` of its policy says. `question`: the call did not end. It runs again when a human has
-    answered.
+    answered. `away`: an approved call was not sent, since its server is away. `changed_to`: it was not sent, since its
+    server lists other code than was approved; this is the hash of that.
     """
 
     result: str | None = None
@@ -223,6 +225,8 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1
     cached: bool = False
     question: Question | None = None
+    away: bool = False
+    changed_to: str | None = None
     files: tuple[ToolFile, ...] = ()  # of the result, as the tool returned them
     parts: tuple[ImagePart | FilePart, ...] = ()  # the same files, once they are stored
 
@@ -232,6 +236,17 @@ OnPrinted = Callable[[CallRequest, str], None]  # takes what the code of a call 
 
 def ignore_printed(request: CallRequest, text: str) -> None:
     """Do nothing with what a call printed."""
+
+
+class LiveTools(Protocol):
+    """The tools of a server that may go away or change its tools at any time."""
+
+    async def live_hash(self, tool: str) -> str | None:
+        """Return the hash of a tool as its server lists it now. None: the server does not list it.
+
+        Raises TransientToolError (`tool_unavailable`) if the server is away.
+        """
+        ...
 
 
 class Invoker(Protocol):

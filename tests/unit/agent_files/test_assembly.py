@@ -15,7 +15,8 @@ from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.errors import ToolError, ToolNotFoundError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import StoredTool, ToolSpec
+from journeyman.tools.spec import LiveTools, StoredTool, ToolSpec
+from tests.harness.fickle_server import FickleServer
 
 
 @dataclass
@@ -24,6 +25,7 @@ class ToolDouble:
 
     spec: ToolSpec
     most: int = 100
+    server: LiveTools | None = None
 
     def check_arguments(self, raw: Any) -> dict[str, JSON]:
         if raw["amount"] > self.most:
@@ -122,3 +124,13 @@ def test_the_strictest_of_the_rest() -> None:
     )
     policy = found.policy
     assert (policy.effects, policy.on_unknown, policy.isolation) == ("once", "ask", "process")
+
+
+def test_the_hash_stays_while_the_server_of_a_tool_was_not_reached() -> None:
+    stored = spec(tool(code_hash="v1"))
+    placeholder = ToolDouble(tool(code_hash=""), server=FickleServer())
+    listed = ToolDouble(tool(code_hash="v2"), server=FickleServer())
+    for here, expected in ((placeholder, "v1"), (listed, "v2")):
+        found = assemble(stored, ReactAgent, {"pay": here}).tools.get("pay")
+        assert found is not None
+        assert found.code_hash == expected

@@ -19,7 +19,7 @@ async def test_a_service_has_its_own_limits_and_others_the_defaults():
     assert [request.timeouts.first_byte for request in client.transport.requests] == [3, 30]
     figures = {each.guard.name: each.guard.figures() for each in client.services.destinations()}
     assert set(figures) == {"shop", "https://other.example"}
-    assert figures["shop"].breakers[""].failures_in_a_row == 1
+    assert figures["shop"].breakers[""].failures == 1
 
 
 async def test_guards_of_unconfigured_origins_are_bounded():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -10,14 +11,14 @@ SECONDS = st.floats(0, 5, allow_nan=False)
 
 
 class Breakers(RuleBasedStateMachine):
-    """Consecutive failures open it; while open no call passes; half-open probes come at most once in `open_seconds`."""
+    """Failures of one window with few successes between them open it; while open no call passes; probes come singly."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = Breaker(failures=3, open_seconds=4.0)
+        self.breaker = Breaker(failures=3, open_seconds=4.0, window_seconds=8.0)
         self.now = 0.0
         self.tickets: list[tuple[int, int]] = []  # ticket and the generation it was given in
-        self.in_a_row = 0
+        self.outcomes: list[float | None] = []  # since the last change of state; of a failure its time, None: a success
         self.opened_at: float | None = None
         self.last_probe: float | None = None
 
@@ -52,7 +53,7 @@ class Breakers(RuleBasedStateMachine):
         self.breaker.succeeded(ticket)
         if current:
             assert self.breaker.state == "closed"
-            self.in_a_row = 0
+            self.outcomes = [*(self.outcomes if before == "closed" else []), None]
         else:
             assert self.breaker.state == before
 
@@ -65,10 +66,13 @@ class Breakers(RuleBasedStateMachine):
         if not current:
             assert self.breaker.state == before
             return
-        self.in_a_row += 1
-        if before == "half_open" or self.in_a_row == 3:
-            assert self.breaker.state == "open"
-            self.in_a_row, self.opened_at = 0, self.now
+        self.outcomes.append(self.now)
+        places = [place for place, outcome in enumerate(self.outcomes) if outcome is not None][-3:]
+        since = self.outcomes[places[0] :]
+        opens = len(places) == 3 and self.now - (since[0] or 0.0) <= 8.0 and since.count(None) <= 1
+        assert (self.breaker.state == "open") == (before == "half_open" or opens)
+        if self.breaker.state == "open":
+            self.outcomes, self.opened_at = [], self.now
 
     @precondition(lambda self: self.tickets)
     @rule(index=st.integers(0, 100))
@@ -99,3 +103,45 @@ def test_a_slow_probe_makes_room_for_another_and_no_more():
     assert breaker.admit(4.1) is None
     breaker.succeeded(probe)
     assert breaker.state == "closed"
+
+
+def outcomes(breaker: Breaker, said: str, seconds: float = 0.01) -> int:
+    """Report successes (`.`) and failures (`x`). Returns at which of them the breaker opened, or 0."""
+    for number, outcome in enumerate(said, 1):
+        now = number * seconds
+        ticket = breaker.admit(now)
+        assert ticket is not None
+        if outcome == ".":
+            breaker.succeeded(ticket)
+        else:
+            breaker.failed(ticket, now)
+        if breaker.state == "open":
+            return number
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("said", "opened"),
+    [
+        ("xxxxx", 5),
+        ("." * 1000 + "xxxxx", 1005),  # a busy service goes down
+        ("xx.xx.x", 7),  # it fails most calls
+        ("xxxx." * 2, 6),
+        ("x." * 100, 0),  # half of the calls
+        (("." * 19 + "x") * 50, 0),  # rare errors of a busy service
+        ("xx..xx.xx...xx", 0),
+    ],
+)
+def test_what_opens_it(said: str, opened: int) -> None:
+    assert outcomes(Breaker(), said) == opened
+
+
+@pytest.mark.parametrize(("seconds", "opened"), [(36.0, 5), (74.0, 5), (76.0, 0), (86_400.0, 0)])
+def test_failures_count_within_the_window(seconds: float, opened: int) -> None:
+    assert outcomes(Breaker(), "xxxxx", seconds) == opened
+
+
+def test_the_failures_that_count_are_shown() -> None:
+    breaker = Breaker()
+    outcomes(breaker, "xx.xx")
+    assert (breaker.failures(1.0), breaker.failures(300.02), breaker.failures(1000.0)) == (4, 3, 0)

@@ -115,3 +115,12 @@ async def test_it_comes_back_every_hour(journal: MemoryJournal) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_each_erased_thread_is_reported(journal: MemoryJournal) -> None:
+    clock = ManualClock()
+    for number in range(3):
+        await spoke(journal, clock, f"t{number}")
+    reported: list[int] = []
+    erased, _ = await retention(journal, clock).prune(Keep(threads=1), reported.append)
+    assert (erased, reported) == (2, [1, 2])

@@ -13,6 +13,7 @@ import typer
 from journeyman.cli.client.connect import journal_file, running_server
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.cli.exit_codes import FAILED, OK
+from journeyman.cli.growing_count import GrowingCount
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
@@ -124,7 +125,9 @@ def prune(
     if server is not None:
         result = _prune_on_server(server, body)
     else:
-        result = asyncio.run(_prune_file(_database_path(settings), Keep.of(**limits)))
+        counter = GrowingCount(sys.stderr, "threads erased", is_shown=not json)
+        result = asyncio.run(_prune_file(_database_path(settings), Keep.of(**limits), counter.show))
+        counter.end()
     size = f"{result['bytes'] / MEGABYTE:.1f} MB"
     CommandOutput(json=json).show(result, f"Erased {result['erased']} threads and kept {result['threads']} ({size}).")
 
@@ -135,12 +138,12 @@ def _prune_on_server(server: HttpApiClient, body: dict[str, Any]) -> dict[str, A
         return result
 
 
-async def _prune_file(path: Path, keep: Keep) -> dict[str, Any]:
+async def _prune_file(path: Path, keep: Keep, progress: Callable[[int], None]) -> dict[str, Any]:
     journal = SqliteJournal(path)
     await journal.open()
     files = FileStore(journal, DiskBlobs(files_folder(path)), SystemClock(), RandomIds())
     try:
-        erased, kept = await Retention(journal, SystemClock(), files).prune(keep)
+        erased, kept = await Retention(journal, SystemClock(), files).prune(keep, progress)
     finally:
         await files.aclose()
         await journal.close()

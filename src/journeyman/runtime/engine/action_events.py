@@ -96,6 +96,7 @@ def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalReq
         answerer=action.answerer,
         hidden=action.hidden,
         limit=action.limit,
+        live=action.live,
         path=action.path,
     )
 

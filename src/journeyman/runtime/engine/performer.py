@@ -166,6 +166,7 @@ class Performer:
             idempotency_key=idempotency_key(state, action.call),
             agent=state.agent or "",
             attempt=action.attempt,
+            approved=action.approved,
             thread_context=state.thread_context,
             global_context=state.global_context,
         )

@@ -105,7 +105,7 @@ class RunDriver:
         if state.status == "running":
             return (RunResumed(epoch=epoch, reason="taken_over"),) if recovered or _was_interrupted(state) else ()
         if state.cancel or state.answered:
-            return (RunResumed(epoch=epoch),)
+            return (RunResumed(epoch=epoch, reason="found" if _waits_for_approved(state) else "answered"),)
         children = await self._children.status(state) if state.open_children else ChildrenStatus()
         if self._children.has_news(state, children):
             return (RunResumed(epoch=epoch),)
@@ -178,6 +178,14 @@ class RunDriver:
 def _may_go_on(state: AgentState, children: ChildrenStatus) -> bool:
     """Return whether a paused run that is driven has what it lacked, rather than a child that still lacks it."""
     return state.lacks is not None and (state.lacks != children.lacks or bool(state.open_model_calls))
+
+
+def _waits_for_approved(state: AgentState) -> bool:
+    """Return whether the run waits for the tool of a call whose approval was answered, rather than for an answer."""
+    lack = state.lacks
+    if lack is None or lack.kind != "tool" or state.cancel is not None:
+        return False
+    return any(call.status == "answered" and call.tool == lack.name for call in state.all_calls)
 
 
 def _was_interrupted(state: AgentState) -> bool:

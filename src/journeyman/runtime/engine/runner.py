@@ -105,6 +105,8 @@ class Runner:
         self._children = children
         self._meter = meter
         self._patience = CallPatience(patience, mailbox, recorder, is_attended, agent.spec) if patience else None
+        self._is_remote = parts.agents.is_remote
+        self._unstarted: set[str] = set()  # approved calls whose start is recorded once their server is found unchanged
         lack_of_tool = partial(parts.agents.lack_of_tool, agent.spec.name)
         self._operations = StepOperations(recorder, mailbox, live, performer, meter, self._patience, lack_of_tool)
         self._steps = Steps(self._operations, mailbox, parts.ids)
@@ -221,7 +223,9 @@ class Runner:
             case CallModel():
                 self._announce_model(action)
             case CallTool():
-                if not action.spec.policy.may_wait:
+                if action.approved and self._is_remote(action.spec.name):
+                    self._unstarted.add(action.key)
+                elif not action.spec.policy.may_wait:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
             case Finish() | RunNode() | Summarize():
                 pass
@@ -286,8 +290,9 @@ class Runner:
                 case CallModel():
                     self._steps.call_model(*self._model_starts.pop(action.key))
                 case CallTool():
-                    recorded = action.attempt - 1 if action.spec.policy.may_wait else action.attempt
-                    self._steps.call_tool(action, recorded)
+                    unstarted = action.spec.policy.may_wait or action.key in self._unstarted
+                    self._unstarted.discard(action.key)
+                    self._steps.call_tool(action, action.attempt - 1 if unstarted else action.attempt)
                 case Summarize():
                     self._steps.summarize(action)
                 case RunNode():

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from journeyman.agents.decision import Action, CallModel, CallTool, Summarize
-from journeyman.agents.tool_calls import question, unknown_outcome
+from journeyman.agents.tool_calls import after_change, question, unknown_outcome
 from journeyman.events.events import (
     Event,
     Failure,
@@ -23,6 +23,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON
 from journeyman.events.model_request import ModelRequest
+from journeyman.events.open_calls import CallState
 from journeyman.llm.client import CONTEXT_LENGTH
 from journeyman.runtime.engine.action_events import tool_finished
 from journeyman.runtime.engine.gateway_patience import CallPatience
@@ -215,11 +216,17 @@ class StepOperations:
         """
         host = ToolCallHost(action, self._recorder, self._mailbox, self._live, self.executing, recorded)
         outcome = await self._performer.call_tool(action, self.state, host)
-        while waits and _is_not_here(outcome) and (lack := self._lack_of_tool(action.spec.name)) is not None:
+        while waits and (lack := self._lack_after(action, outcome)) is not None:
             await self._mailbox.wait_for(action.call, lack)
             await self._performer.pause_before_retry()
             outcome = await self._performer.call_tool(action, self.state, host)
         return self.after_tool(action, outcome)
+
+    def _lack_after(self, action: CallTool, outcome: ToolOutcome) -> Lack | None:
+        """Return what the run lacks if the call could not be made: the tool's code or server. None: it was made."""
+        if outcome.away:
+            return Lack("tool", action.spec.name)
+        return self._lack_of_tool(action.spec.name) if _is_not_here(outcome) else None
 
     def after_tool(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
         """Return what follows from a tool's outcome, as `run_tool` does."""
@@ -228,11 +235,16 @@ class StepOperations:
             return question(action, outcome.question)
         if outcome.unknown:
             return self._after_unknown(action, outcome)
+        if outcome.changed_to is not None and (call := self._call_of(action)) is not None:
+            return after_change(call, action, outcome.changed_to)
         return tool_finished(action, outcome)
+
+    def _call_of(self, action: CallTool) -> CallState | None:
+        return next((call for call in self.state.all_calls if call.call == action.call), None)
 
     def _after_unknown(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
         """Ask a human whether the call happened, or tell the model that this is unknown, by the tool's policy."""
-        call = next((call for call in self.state.all_calls if call.call == action.call), None)
+        call = self._call_of(action)
         if call is None or action.spec.policy.on_unknown == "tell":
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
             return tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts))

@@ -11,7 +11,9 @@ from journeyman.events.events import Lack
 
 _SENTENCES = {
     "agent": "The agent {name!r} is not here: start the server with its folder and variables.",
-    "tool": "The tool {name!r} is not here: start the server with the folder of its code.",
+    "tool": (
+        "The tool {name!r} is not here: start the server with the folder of its code, or the MCP server that has it."
+    ),
     "node": "The code of the node {name!r} is not here: start the server with the folder of its agent.",
     "gateway": "The gateway{named} cannot be used now: the run goes on when it answers.",
     "release": "A later release of Journeyman wrote what this run needs: start that release.",

@@ -26,11 +26,16 @@ def read_plain(data: bytes) -> AgentSpec:
     return AgentSpec.decode(data, {})
 
 
+def _of_no_server(tool: str) -> None:
+    return None
+
+
 class VersionResolver:
     """Finds or rebuilds agents by name and version.
 
     `build` makes an agent of a spec, `read` decodes a stored spec, and `direct` makes the agent of a lone tool call
-    from the tool's name. `tools` returns the names of the tools whose code is here; None: each tool's is.
+    from the tool's name. `tools` returns the names of the tools whose code is here; None: each tool's is. `servers`
+    returns whether the server of a tool is connected, or None if the tool is of no server.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class VersionResolver:
         direct: Callable[[str, str | None], BaseAgent],
         read: Callable[[bytes], AgentSpec] = read_plain,
         tools: Callable[[], Container[str]] | None = None,
+        servers: Callable[[str], bool | None] = _of_no_server,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
@@ -48,6 +54,7 @@ class VersionResolver:
         self.direct = direct
         self._read = read
         self._tools = tools
+        self._servers = servers
         self._rebuilt: OrderedDict[str, BaseAgent] = OrderedDict()
         self._stored: set[str] = set()
 
@@ -90,10 +97,18 @@ class VersionResolver:
 
         None: it is here, or the agent as it is served no longer lists it, so that the call fails.
         """
-        if self._tools is None or tool in self._tools():
+        if self._tools is None or tool in self._tools() or self._servers(tool):
             return None
         served = self._catalog.agents.get(agent)
         return Lack("tool", tool) if served is None or served.spec.tool(tool) is not None else None
+
+    def is_remote(self, tool: str) -> bool:
+        """Return whether a server lists this tool, which may go away and come back at any time."""
+        return self._servers(tool) is not None
+
+    def is_away(self, tool: str) -> bool:
+        """Return whether the server of this tool is not connected now."""
+        return self._servers(tool) is False
 
     def serves(self, name: str) -> bool:
         """Return whether an agent of this name is served now."""

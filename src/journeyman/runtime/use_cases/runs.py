@@ -342,9 +342,11 @@ class Runs:
             elif (lack := self._versions.lack_of_tool(row.agent or "", approval.tool)) is not None:
                 raise LackingError(lack)
         except (LackingError, NewerDefinitionError) as exc:
-            away = isinstance(exc, LackingError) and exc.lack.kind == "tool"
+            tool = exc.lack.name if isinstance(exc, LackingError) and exc.lack.kind == "tool" else None
+            if tool is not None and self._versions.is_remote(tool):
+                return  # the call waits for its server
             text = f"{exc.message} The answer was not recorded; `deny`, `done` and `fail` are taken."
-            raise StateError(text, code="tool_away" if away else "agent_away") from exc
+            raise StateError(text, code="tool_away" if tool else "agent_away") from exc
 
     async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
         """Check whether a run is `ancestor` itself, or a child run below it."""

@@ -72,6 +72,8 @@ class McpServer:
         self._guard = guard
         self._call_seconds = call_seconds
         self._session: Session | None = None
+        self._reads = 0  # readings of the tools that were begun
+        self._read = 0  # the latest of them whose tools are known
         self._was_connected = False  # in the latest attempt
         self._refused = False  # the latest attempt found a transport that is not supported
         self._last_words: JSON = None  # that were logged
@@ -144,6 +146,29 @@ class McpServer:
         except ToolExecutionError as exc:
             self._log_words(exc.message, exc.detail)
             raise
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether calls can be sent now, as far as is known."""
+        return self._session is not None
+
+    async def live_hash(self, tool: str) -> str | None:
+        """Read the server's tools now and return the hash of one of them. None: the server does not list it.
+
+        Raises TransientToolError (`tool_unavailable`) if the server is away or does not list its tools.
+        """
+        session = await self._connected(self._timeouts.call_wait)
+        try:
+            async with asyncio.timeout(self._timeouts.request):
+                await self._read_tools(session)
+        except (TimeoutError, ServiceError) as exc:
+            if not isinstance(exc, RemoteError | TimeoutError | ServiceTimeoutError):
+                self._lose(session)
+            session.stale.set()
+            text = f"the MCP server {self.name} does not list its tools now"
+            raise TransientToolError(text, code="tool_unavailable") from exc
+        listed = self.listing.tools.get(tool)
+        return None if listed is None else listed.spec.code_hash
 
     def _lose(self, session: Session | None) -> None:
         """Make no further calls over this session; calls wait for the next attempt to connect."""
@@ -232,9 +257,14 @@ class McpServer:
 
     async def _read_tools(self, session: Session) -> None:
         """Read the server's tools, and report them if they have changed or the connection is new."""
+        self._reads += 1
+        reading = self._reads
         described = await session.tools()
         # In a thread, since compiling a hostile schema may take long.
         listing = await asyncio.to_thread(listing_of, self.name, self._clean(described))
+        if reading < self._read:
+            return  # a reading that was begun later has ended before
+        self._read = reading
         if _versions(listing) == _versions(self.listing) and self.problem is None:
             return
         for sentence in listing.refused:

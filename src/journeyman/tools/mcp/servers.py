@@ -14,7 +14,7 @@ from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.schema.arguments import SchemaCheck
+from journeyman.tools.schema.arguments import ArgumentCheck, SchemaCheck
 from journeyman.tools.spec import ToolPolicy, ToolSpec
 
 _log = logging.getLogger(__name__)
@@ -92,6 +92,11 @@ class McpServers:
         """The names of the tools that are registered now, placeholders included."""
         return frozenset().union(*self._registered.values())
 
+    def is_here(self, tool: str) -> bool | None:
+        """Return whether the server of a tool is connected. None: the tool is not one of these servers."""
+        server = self._servers.get(tool.partition("__")[0]) if "__" in tool else None
+        return None if server is None else server.is_connected
+
     @property
     def configs(self) -> Mapping[str, McpServerConfig]:
         """The configuration of each server."""
@@ -116,8 +121,7 @@ class McpServers:
             server = spec.name.partition("__")[0]
             if server in self._servers and spec.name not in self._registry.tools:
                 plain = msgspec.structs.replace(spec, policy=ToolPolicy())
-                check, invoker = SchemaCheck(spec.parameters), self._invokers[server]
-                self._replace(server, RegisteredTool(spec=plain, check=check, invoker=invoker))
+                self._replace(server, self._registered_tool(server, plain, SchemaCheck(spec.parameters)))
 
     def _register(self, server: McpServer) -> None:
         """Register the tools that a server lists now, and remove those that it does not list any more."""
@@ -128,9 +132,11 @@ class McpServers:
             self._registry.remove(name)
             self._registered[server.name].discard(name)
         for tool in listed.values():
-            invoker = self._invokers[server.name]
-            self._replace(server.name, RegisteredTool(spec=tool.spec, check=tool.check, invoker=invoker))
+            self._replace(server.name, self._registered_tool(server.name, tool.spec, tool.check))
         self._changed()
+
+    def _registered_tool(self, server: str, spec: ToolSpec, check: ArgumentCheck) -> RegisteredTool:
+        return RegisteredTool(spec=spec, check=check, invoker=self._invokers[server], server=self._servers[server])
 
     def _replace(self, server: str, tool: RegisteredTool) -> None:
         name = tool.spec.name
