@@ -33,6 +33,16 @@ def test_input_that_cannot_be_decoded_is_replaced(monkeypatch: pytest.MonkeyPatc
         assert [line.strip() for line in sys.stdin] == ["hi \N{REPLACEMENT CHARACTER}", "bye"]
 
 
+def test_an_input_that_is_closed_or_was_read_from_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, begun = (io.TextIOWrapper(io.BytesIO(b"a\nb\n"), "utf-8") for _ in range(2))
+    closed.close()
+    assert begun.readline() == "a\n"
+    for stdin in (closed, begun):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        tolerate_encodings()
+    assert begun.readline() == "b\n"
+
+
 def test_an_argument_is_valid_text(tmp_path: Path) -> None:
     assert decoded("plain é ☃") == "plain é ☃"
     assert decoded(os.fsdecode(b"h\xff")) == "h\N{REPLACEMENT CHARACTER}"
