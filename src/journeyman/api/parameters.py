@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator
 
-from journeyman.api.problems import RequestError
+from journeyman.api.problems import FieldProblem, RequestError
 from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
 from journeyman.events.messages import JSON
 from journeyman.ids import RESOURCE_NAME, THREAD_ID, is_resource_name, is_thread_id
@@ -78,3 +79,17 @@ def checked_run_id(value: str) -> str:
         return _name(value)
     except ValueError as exc:
         raise RequestError(f"run_id: {exc}", path="path.run_id") from exc
+
+
+def all_of(*parameters: Callable[[], int]) -> list[int]:
+    """Return the values of all parameters. Raises RequestError (422) that names each wrong one."""
+    values: list[int] = []
+    wrong: list[FieldProblem] = []
+    for parameter in parameters:
+        try:
+            values.append(parameter())
+        except RequestError as exc:
+            wrong += exc.fields
+    if wrong:
+        raise RequestError(" ".join(field.message for field in wrong), fields=wrong)
+    return values

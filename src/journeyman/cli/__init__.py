@@ -8,9 +8,17 @@ from collections.abc import Sequence
 
 from journeyman.cli.terminal_text import decoded, tolerate_encodings
 
+NOT_ON_WINDOWS = (
+    "Journeyman runs on Linux and macOS. On Windows, install and start it in WSL 2 "
+    "(https://learn.microsoft.com/windows/wsl); clients on Windows then reach it at http://localhost:8000."
+)
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (`journeyman.cli.exit_codes`)."""
+
+def main(arguments: Sequence[str] | None = None, *, system: str = os.name) -> int:
+    """Run one command and return its exit code (`journeyman.cli.exit_codes`). `system` is `os.name`."""
+    if system != "posix":  # the commands import what other systems do not have, such as fcntl
+        print(NOT_ON_WINDOWS, file=sys.stderr)
+        return 3
     open_standard_descriptors()
     tolerate_encodings()
     arguments = [decoded(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
 
 def tolerate_encodings() -> None:
@@ -13,8 +14,9 @@ def tolerate_encodings() -> None:
     By default both end the command with a traceback.
     """
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
-        if isinstance(stream, io.TextIOWrapper) and not stream.closed:
-            stream.reconfigure(errors=errors)
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(ValueError):  # closed, or read from before
+                stream.reconfigure(errors=errors)
 
 
 def decoded(argument: str) -> str:

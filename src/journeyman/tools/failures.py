@@ -10,6 +10,7 @@ from journeyman.events.messages import valid_text
 
 MESSAGE_CAP = 1000  # characters of an exception's text
 DETAIL_CAP = 8000  # characters of traceback
+_MOST_MEMBERS, _DEEPEST_GROUP = 8, 4  # of an ExceptionGroup, that are named
 _PATH = re.compile(r"(?<![\w/.:-])(?:/[\w.@+-]+){2,}")
 _OF_FILES = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 
@@ -36,13 +37,20 @@ def is_transient(exc: BaseException) -> bool:
 
 
 def readable(exc: BaseException) -> str:
-    """Return `Type: message`, cut to 1000 characters and without folders of absolute paths."""
+    """Return `Type: message`, cut to 1000 characters, without folders of absolute paths. A group names its members."""
+    return valid_text(without_paths(_text_of(exc)))[:MESSAGE_CAP]
+
+
+def _text_of(exc: BaseException, depth: int = 0) -> str:
     try:
         text = str(exc)
     except Exception:  # noqa: BLE001 - __str__ is the tool's code
         text = ""
     name = type(exc).__name__
-    return valid_text(without_paths(f"{name}: {text}" if text else name))[:MESSAGE_CAP]
+    named = f"{name}: {text}" if text else name
+    if not isinstance(exc, BaseExceptionGroup) or depth == _DEEPEST_GROUP:
+        return named
+    return f"{named}: {'; '.join(_text_of(member, depth + 1) for member in exc.exceptions[:_MOST_MEMBERS])}"
 
 
 def without_paths(text: str) -> str:

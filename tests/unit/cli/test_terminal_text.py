@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def test_input_that_cannot_be_decoded_is_replaced(monkeypatch: pytest.MonkeyPatc
         assert [line.strip() for line in sys.stdin] == ["hi \N{REPLACEMENT CHARACTER}", "bye"]
 
 
+def test_an_input_that_is_closed_or_was_read_from_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, begun = (io.TextIOWrapper(io.BytesIO(b"a\nb\n"), "utf-8") for _ in range(2))
+    closed.close()
+    assert begun.readline() == "a\n"
+    for stdin in (closed, begun):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        tolerate_encodings()
+    assert begun.readline() == "b\n"
+
+
 def test_an_argument_is_valid_text(tmp_path: Path) -> None:
     assert decoded("plain é ☃") == "plain é ☃"
     assert decoded(os.fsdecode(b"h\xff")) == "h\N{REPLACEMENT CHARACTER}"
@@ -43,3 +54,18 @@ def test_an_argument_is_valid_text(tmp_path: Path) -> None:
 def test_a_command_with_such_an_argument_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", os.fsdecode(b"no\xff.yaml")]) == 3
     assert "no\N{REPLACEMENT CHARACTER}.yaml" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("command", [[], ["--help"], ["serve"], ["init", "x"]])
+def test_on_windows_each_command_names_the_way_to_run_it(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command, system="nt") == 3
+    assert "WSL 2" in capsys.readouterr().err
+
+
+def test_the_refusal_on_windows_needs_nothing_that_windows_lacks() -> None:
+    hide = "import sys; sys.modules.update(dict.fromkeys(('fcntl', 'resource', 'pwd', 'grp', 'termios', 'uvloop')))"
+    run = f"{hide}; from journeyman.cli import main; import journeyman, journeyman.testing; print(main(system='nt'))"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, encoding="utf-8", check=False)
+    assert (done.stdout.strip(), "WSL 2" in done.stderr) == ("3", True)

@@ -36,6 +36,19 @@ def test_a_failure_is_type_and_text_without_paths(exc: Exception, text: str) -> 
     assert readable(exc) == text
 
 
+def test_a_group_names_its_members() -> None:
+    inner = ExceptionGroup("inner", [ValueError("bad /srv/app/x.py"), Mute()])
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [inner, KeyError("k")])
+    assert readable(group) == (
+        "ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions): "
+        "ExceptionGroup: inner (2 sub-exceptions): ValueError: bad …/x.py; Mute; KeyError: 'k'"
+    )
+    deep: Exception = ValueError("end")
+    for _ in range(500):
+        deep = ExceptionGroup("g", [deep] * 3)
+    assert len(readable(deep)) <= MESSAGE_CAP
+
+
 def test_addresses_are_no_paths() -> None:
     assert without_paths("see https://x.example/a/b and /a") == "see https://x.example/a/b and /a"
 

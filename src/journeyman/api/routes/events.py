@@ -12,7 +12,7 @@ from journeyman.api import paging as cursors
 from journeyman.api.accept import wants_stream
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.paging import cut
-from journeyman.api.parameters import checked_run_id
+from journeyman.api.parameters import all_of, checked_run_id
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import LARGEST_INTEGER, EventAnswer
@@ -43,10 +43,8 @@ class Events:
             await response(scope, receive, send)
 
     async def _page(self, context: RequestContext, run_id: str, query: dict[str, str]) -> Response:
-        limit = _number(query.get("limit", "200"), "query.limit")
-        if not 1 <= limit <= _LARGEST_PAGE:
-            raise RequestError(f"`limit` must be 1 to {_LARGEST_PAGE}.", path="query.limit")
-        place, after = cursors.number_place("events", query.get("cursor")), self._after(context, query)
+        limit, after = all_of(lambda: _page_size(query), lambda: self._after(context, query))
+        place = cursors.number_place("events", query.get("cursor"))
         after = after if place is None else place
         entries = await self._runs.events(context.principal, run_id, after, limit + 1)
         shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
@@ -66,12 +64,23 @@ class Events:
 
     def _after(self, context: RequestContext, query: dict[str, str]) -> int:
         """Return the seq to start after. Last-Event-ID wins: a browser that reconnects sends it with its first URL."""
-        last, after = context.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
-        return _number(last.decode("latin-1"), "header.last-event-id") if last else after
+        last = context.headers.get(b"last-event-id") or b"0"
+        after, last_seen = all_of(
+            lambda: _number(query.get("after", "0"), "query.after"),
+            lambda: _number(last.decode("latin-1"), "header.last-event-id"),
+        )
+        return last_seen if context.headers.get(b"last-event-id") else after
 
 
 def _query(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _page_size(query: dict[str, str]) -> int:
+    text = query.get("limit", "200")
+    if text.isascii() and text.isdigit() and len(text) < 17 and 1 <= int(text) <= _LARGEST_PAGE:
+        return int(text)
+    raise RequestError(f"`limit` must be 1 to {_LARGEST_PAGE}.", path="query.limit")
 
 
 def _number(text: str, path: str) -> int:

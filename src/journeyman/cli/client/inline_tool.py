@@ -14,6 +14,7 @@ from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import BlockingToolContext
 from journeyman.tools.authoring.open_resources import OpenResources
+from journeyman.tools.failures import readable
 from journeyman.tools.process.import_target import resolve
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.schema.describe import Described, describe
@@ -123,6 +124,6 @@ async def _call_blocking(described: Described, request: CallRequest, host: Inlin
         result = described.function(**arguments)
         return await result if hasattr(result, "__await__") else result
     except Exception as exc:
-        raise ToolExecutionError(f"{type(exc).__name__}: {exc}") from exc
+        raise ToolExecutionError(readable(exc)) from exc
     finally:
         await resources.aclose()

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from journeyman.errors import Problem
+from journeyman.tools.lint.rules.arguments import argument_hits
 from journeyman.tools.lint.rules.catalogue import RULES, Hit, Severity
 from journeyman.tools.lint.rules.code import code_hits
 from journeyman.tools.lint.rules.loop import loop_hits
@@ -75,7 +76,8 @@ class Linter:
             return ()
         own = [block for block in source.blocks if line is not None and block[0] <= line <= block[1]]
         skipped = [block for block in source.blocks if any(block[0] <= each <= block[1] for each in others)]
-        found = [*self._findings_of(source, spec, [block for block in skipped if block not in own])]
+        found = [self._finding(source, hit, hit.rule, hit.message) for hit in argument_hits(spec.parameters, line or 1)]
+        found += [*self._findings_of(source, spec, [block for block in skipped if block not in own])]
         for imported in self._imported(file.resolve()):
             found += self._findings_of(imported, spec, [])
         return tuple(dict.fromkeys(found))[:_MOST]

@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, Union
 
 import msgspec
@@ -83,8 +83,8 @@ def read_signature(function: Callable[..., Any], tool: str) -> Signature:
         elif fault := _fault_of_argument(tool, parameter, hint):
             faults[name] = fault
         else:
-            description = descriptions.get(name, "")
-            arguments.append(Argument(name=name, hint=hint, default=parameter.default, description=description))
+            text = descriptions.get(name) or next(_texts(hint), "")
+            arguments.append(Argument(name=name, hint=_eager(hint), default=parameter.default, description=text))
     if faults:
         raise ToolValidationError("; ".join(faults.values()))
     return Signature(
@@ -102,6 +102,32 @@ def _fault_of_argument(tool: str, parameter: inspect.Parameter, hint: Any) -> st
     if type(parameter.default).__name__ == "FieldInfo":
         return f"{where}: write {parameter.name}: Annotated[…, Field(…)] = default, not Field(…) as the default"
     return None
+
+
+def _texts(hint: Any) -> Iterator[str]:
+    """Yield the texts that are annotated to a type, also within `Annotated[int, "text"] | None`."""
+    yield from (mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, str))
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        for part in typing.get_args(hint):
+            yield from _texts(part)
+
+
+def _eager(hint: Any) -> Any:
+    """Return the type with lists in place of iterables, whose items would be checked only while the tool reads them."""
+    if hint in (Iterable, typing.Iterable):
+        return list
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        inner = _eager(parts[0])
+        return hint if inner is parts[0] else Annotated[(inner, *parts[1:])]
+    if origin not in (Iterable, Union, types.UnionType, list, dict, tuple, set, Sequence):
+        return hint
+    changed = tuple(map(_eager, parts))
+    if origin is Iterable:
+        return list[changed]  # type: ignore[valid-type]
+    if all(new is old for new, old in zip(changed, parts, strict=True)):
+        return hint
+    return Union[changed] if origin in (Union, types.UnionType) else origin[changed]  # noqa: UP007
 
 
 def _context_of(hint: Any) -> Any:

@@ -70,3 +70,11 @@ async def test_events_as_pages(app_with_a_run: ASGIApp) -> None:
         page = await request(app_with_a_run, "GET", "/runs/run_1/events?after=0", headers={"last-event-id": last})
         assert [event["seq"] for event in page.json().get("items", ())] == (answered or [])
         assert page.status == (200 if answered else 422)
+
+
+async def test_all_wrong_parameters_are_named_at_once(app_with_a_run: ASGIApp) -> None:
+    path, headers = "/runs/run_1/events?limit=many&after=-1", {"last-event-id": "x"}
+    answer = (await request(app_with_a_run, "GET", path, headers=headers)).json()
+    assert [each["path"] for each in answer["errors"]] == ["query.limit", "query.after", "header.last-event-id"]
+    assert answer["errors"][0]["message"] == "`limit` must be 1 to 1000."
+    assert all(each["message"] in answer["error"] for each in answer["errors"])

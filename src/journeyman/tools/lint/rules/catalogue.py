@@ -59,5 +59,9 @@ RULES = {
         Rule("JM504", "warning", "catch Exception, or raise again: a cancelled call must end"),
         Rule("JM601", "warning", "install it where the server runs, or import it in a try"),
         Rule("JM602", "warning", "leave cache_ttl out: another thread's answer would be given"),
+        Rule(
+            "JM701", "warning", "name it in ASCII letters: models misspell other names, and some gateways refuse them"
+        ),
+        Rule("JM702", "warning", "use None as the default: JSON has no nan and no infinity, so no model can give them"),
     )
 }

@@ -8,7 +8,7 @@ from journeyman.tools.lint.rules.catalogue import RULES
 
 
 def test_each_rule_has_a_number_a_severity_and_a_remedy() -> None:
-    assert all(re.fullmatch(r"JM[1-6]\d\d", rule.id) and rule.remedy for rule in RULES.values())
+    assert all(re.fullmatch(r"JM[1-7]\d\d", rule.id) and rule.remedy for rule in RULES.values())
     assert {rule.severity for rule in RULES.values()} == {"error", "warning"}
     assert list(RULES) == sorted(RULES)
 
