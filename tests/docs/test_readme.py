@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 RUN, CURL, OWN_AGENT = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.long
 async def test_the_request_is_answered_by_the_example(tmp_path: Path) -> None:
     [body] = re.findall(r"-d '(.*)'", CURL)
     app = create_app(ROOT / "examples/support", database_url="memory://")
@@ -26,6 +27,23 @@ async def test_the_request_is_answered_by_the_example(tmp_path: Path) -> None:
     await app.stop()
     assert (answer["status"], answer["model"]) == ("finished", "offline")
     assert "Harbour Post" in answer["response"], "not from the file of orders"
+
+
+async def test_the_agent_of_twelve_lines_asks_a_human_about_a_larger_sum(tmp_path: Path) -> None:
+    files = re.findall(r"^```(?:yaml|python)\n(# (\S+)\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for text, name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    lines = [line for text, _ in files for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(lines) <= 12
+    app = create_app(tmp_path / "agent.yaml", database_url="memory://")
+    asked = [
+        (await request(app, "POST", "/process", json={"user_input": f"Refund order 1044, amount {amount}"})).json()
+        for amount in (20, 120)
+    ]
+    await app.stop()
+    assert [answer["status"] for answer in asked] == ["finished", "paused"]
+    assert "20.0 refunded for order 1044" in asked[0]["response"]
 
 
 def test_make_run_serves_the_example_on_the_port_of_the_environment() -> None:

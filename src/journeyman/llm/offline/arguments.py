@@ -184,7 +184,9 @@ class TextArguments:
             return self._first(_TIME_ZONE)
         if "date" in name or form.startswith("date"):
             return self._first(_DATE)
-        named = self._first(re.compile(rf"\b{re.escape(name.replace('_', ' '))}\s*(?:is|=|:)\s*([^\s,;.?!]+)", re.I))
+        said = re.escape(name.replace("_", " "))
+        numbered = rf"\b{said}\s+#?([A-Za-z]*[-_]?\d[\w-]*)"  # "order 1042" for an argument `order`
+        named = self._first(re.compile(rf"\b{said}\s*(?:is|=|:)\s*([^\s,;.?!]+)", re.I), re.compile(numbered, re.I))
         if _is_found(named):
             return named
         if _IDENTIFIER.search(name):

@@ -70,6 +70,8 @@ def test_arithmetic(text, expression):
         ("in rome", "city", {"type": "string", "description": "Oslo or Rome."}, "Rome"),
         ("find the page about red shoes.", "query", STRING, "red shoes"),
         ("note: buy milk", "body", STRING, "buy milk"),
+        ("refund order AB-12, please", "order", STRING, "AB-12"),
+        ("refund order #1042.", "order", STRING, "1042"),
         ("time in Asia/Tokyo", "timezone", STRING, "Asia/Tokyo"),
     ],
 )
