@@ -226,3 +226,21 @@ async def test_a_large_message_of_a_socket_is_written_as_its_client_reads(port: 
     await asyncio.sleep(BOUNDS.send_seconds + 0.3)  # reads nothing, until the server lets it go
     assert [kind] == SENT
     writer.close()
+
+
+async def test_a_request_for_which_the_parser_has_no_memory_is_answered_503() -> None:
+    class Starved(BoundedProtocol):
+        def on_header(self, name: bytes, value: bytes) -> None:
+            raise MemoryError
+
+    config = uvicorn.Config(hello, port=0, log_level="critical", http=Starved, lifespan="off")
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(5):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    answer = await say(server.servers[0].sockets[0].getsockname()[1], REQUEST)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"no memory for this request: try again" in answer
+    server.should_exit = True
+    await asyncio.wait_for(task, 5)

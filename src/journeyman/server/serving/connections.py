@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from journeyman.api.disconnects import HALF_CLOSED
+from journeyman.exhaustion import exhausted_by
 
 READ_BYTES = 64 << 10
 SLICE_BYTES = 256 << 10  # of a large message on a WebSocket
@@ -87,6 +89,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > self.bounds.head_bytes:
             self._refuse_head()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a request that cannot be parsed, or for which there is no memory: a parser raises one error for both.
+
+        uvicorn calls it while it handles that error.
+        """
+        error = sys.exc_info()[1]
+        if error is not None and exhausted_by(error) is not None:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The server has no memory for this request: try again.")
+        elif not self.transport.is_closing():
+            super().send_400_response(msg)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self.waiting_since is None:
@@ -102,10 +115,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def _size_of_head(self) -> int:
         lines = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
         return len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n") + lines + len("\r\n")
-
-    def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():
-            super().send_400_response(msg)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection of a client that has sent all and waits for its answer. Returns whether it is kept.
