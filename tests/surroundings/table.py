@@ -40,9 +40,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 PAGE = ROOT / "docs/reference/surroundings.md"
 BEGIN, END = "<!-- table: written by tests/surroundings/table.py -->\n", "<!-- end of the table -->\n"
 
-# Cells in which nothing can happen, and why.
-INAPPLICABLE: dict[tuple[Neighbour, Moment], str] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -107,9 +104,6 @@ def _names(marks: Any) -> set[str]:
 def table() -> str:
     """Return the table of the page: a section for each neighbour."""
     lines = [(row.place, _line(row)) for row in rows()]
-    for (neighbour, moment), reason in INAPPLICABLE.items():
-        place = NEIGHBOURS.index(neighbour), MOMENTS.index(moment)
-        lines.append((place, f"| {moment} | | does not apply: {reason} | |"))
     return "\n".join(_section(number, lines) for number in range(len(NEIGHBOURS)))
 
 

@@ -133,7 +133,7 @@ async def test_what_another_try_would_not_change_fails_at_once(failure: ServiceE
 @cell(
     "gateway",
     "before the start",
-    "A first request whose caller is connected fails at once with the code; a run in the background waits.",
+    "A first request whose caller is connected fails at once with the code.",
     case="gateway_unreachable, gateway_circuit_open, gateway_not_set",
 )
 @pytest.mark.parametrize("failure", AWAY, ids=named)

@@ -200,7 +200,7 @@ async def test_the_journal_file_is_locked_while_the_server_runs(server: RealServ
 @cell(
     "disk",
     "in a call",
-    "The server says that it cannot write, ends its runs' processes in order, and exits with 1.",
+    "Requests get 503. The server says that its journal cannot be written, and exits with 1.",
     case="a flush fails",
 )
 @pytest.mark.long
@@ -228,3 +228,54 @@ async def until_answers(server: RealServer) -> None:
                     return
             except OSError:
                 await asyncio.sleep(0.05)
+
+
+ROOM_AGAIN = "The start is refused with one sentence that says that the disk is full; with room again, the next one"
+
+
+@cell("disk", "before the start", f"{ROOM_AGAIN} serves.", case="full")
+@cell("disk", "at resume", f"{ROOM_AGAIN} goes on with the runs.", case="full")
+@pytest.mark.long
+@pytest.mark.parametrize("runs", [0, 1], ids=["new journal", "with a run"])
+async def test_the_disk_is_full_before_the_start(server: RealServer, runs: int) -> None:
+    if runs:
+        await server.start()
+        await say(server)
+        await server.kill()
+    server.spawn(("sh", "-c", '(ulimit -f 0; exec "$@") 2>&1 | cat', "sh"))  # its output is no file with a limit
+    await server.died(30)
+    said = server.tail()
+    assert "Traceback" not in said
+    assert "the disk under" in said
+    await server.start()
+    assert (await say(server)).status == 200
+
+
+@cell(
+    "disk",
+    "in a pause",
+    "An answer gets 507 `storage_full` and has no effect; it is taken when there is room.",
+    case="full",
+)
+@pytest.mark.long
+async def test_the_disk_is_full_in_a_pause(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(
+        "type: react_agent\nmodel: offline\ntools: [{name: calculator, approval: always}]\n"
+    )
+    server = RealServer(tmp_path, tmp_path / "agent.yaml", {})
+    try:
+        await server.start()
+        run = (await say(server)).body
+        [asked] = run["approvals"]
+        approve = {"answers": [{"approval": asked["approval"], "decision": "approve"}]}
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL, UNLIMITED))
+        refused = await ask(server, "POST", f"/runs/{run['run_id']}/resume", approve)
+        assert (refused.status, refused.body["code"]) == (507, "storage_full")
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
+        await until(server, 200)
+        assert (await ask(server, "POST", f"/runs/{run['run_id']}/resume", approve)).status in (200, 202)
+        async with asyncio.timeout(20):
+            while (await ask(server, "GET", f"/runs/{run['run_id']}")).body["status"] != "finished":
+                await asyncio.sleep(0.02)
+    finally:
+        await server.close()

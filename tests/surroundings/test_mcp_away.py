@@ -19,6 +19,12 @@ from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 from tests.harness.fickle_server import FickleServer
 from tests.harness.incomplete_runtime import FickleGateway, IncompleteRuntime, Reply, desk, incomplete
 from tests.harness.stepped_runtime import SteppedRuntime
+from tests.surroundings.table import cell
+
+WAITS = (
+    "An answer is taken. A call that a human approved waits (`waiting_for: tool`) before it starts, and is made once "
+    "when the server answers again."
+)
 
 LACK = Lack("tool", "shop__pay")
 
@@ -56,6 +62,7 @@ async def end_of_call(runtime: IncompleteRuntime, run_id: str) -> ToolCallFinish
     return ended  # type: ignore[no-any-return]
 
 
+@cell("MCP server", "in a pause", WAITS)
 async def test_an_approved_call_waits_for_its_server_and_runs_once_when_that_is_back() -> None:
     async with shopping() as runtime:
         run_id = await waiting(runtime)
@@ -75,6 +82,7 @@ async def test_an_approved_call_waits_for_its_server_and_runs_once_when_that_is_
         assert [pause.lacks for pause in await of_type(runtime, run_id, RunPaused)] == [None, LACK]
 
 
+@cell("MCP server", "in a call", "A call without an approval gets `tool_unavailable`, which the model reads.")
 async def test_a_call_that_no_human_approved_is_told_to_the_model() -> None:
     async with shopping() as runtime:
         tool = runtime.server.tool(
@@ -90,6 +98,7 @@ async def test_a_call_that_no_human_approved_is_told_to_the_model() -> None:
         assert ended.error.code == "tool_unavailable"
 
 
+@cell("MCP server", "at resume", f"{WAITS} Other calls get `tool_unavailable`, which the model reads.")
 @pytest.mark.parametrize("restarts", [1, 3])
 async def test_it_waits_over_restarts_and_the_answer_is_kept(restarts: int) -> None:
     async with shopping() as runtime:

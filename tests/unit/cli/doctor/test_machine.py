@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from journeyman.cli.doctor import machine
+from tests.surroundings.table import cell
 
 
 def test_python_and_its_parts() -> None:
@@ -22,6 +23,12 @@ def test_open_files() -> None:
     assert "LimitNOFILE" in machine.open_files(1024).text
 
 
+@cell(
+    "clock",
+    "before the start",
+    "`journeyman doctor` says that the clock is earlier than the journal's last write.",
+    case="set back, by the doctor",
+)
 def test_a_clock_that_went_back(tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     file.touch()
