@@ -214,7 +214,8 @@ def test_a_protocol_has_the_bounds_it_was_given() -> None:
     assert BoundedProtocol.bounds == ConnectionBounds()
 
 
-@pytest.mark.parametrize("kind", ["text", pytest.param("bytes", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["text", "bytes"])
 async def test_a_large_message_of_a_socket_is_written_as_its_client_reads(port: int, kind: str) -> None:
     SENT.clear()
     url = f"http://127.0.0.1:{port}/large?{kind}"

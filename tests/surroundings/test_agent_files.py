@@ -184,6 +184,7 @@ GOES_ON = "The reload is refused, the loaded version stays in use, and the run f
 @pytest.mark.parametrize(
     ("file", "said"), [("desk.yaml", "there is no agent file"), ("tools/pay.py", "the tool pay is unknown")]
 )
+@pytest.mark.long
 async def test_files_that_are_removed_in_a_call_of_a_tool(tmp_path: Path, gate: Any, file: str, said: str) -> None:
     folder = written(tmp_path, FILES)
     async with served(folder) as app:
@@ -216,6 +217,7 @@ async def test_the_code_of_a_node_is_removed_while_it_runs(tmp_path: Path, gate:
     [(FILES, "desk.yaml"), (GRAPH_FILES, "code.py"), (FILES, "tools/pay.py")],
     ids=["agent file", "node code", "tool code"],
 )
+@pytest.mark.long
 async def test_files_that_are_removed_in_a_pause(tmp_path: Path, gate: Any, files: dict[str, str], file: str) -> None:
     folder = written(tmp_path, files)
     gate.open.set()

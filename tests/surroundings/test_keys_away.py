@@ -65,6 +65,7 @@ async def test_there_is_no_key_before_the_start(tmp_path: Path) -> None:
 
 
 @cell("key", "at resume", "Its runs go on. The old key gets 401, the new one answers for them.", case="another API_KEY")
+@pytest.mark.long
 async def test_the_first_key_is_another_one_at_the_next_start(tmp_path: Path) -> None:
     async with served(tmp_path, api_key=KEY) as app:
         path, approve = await asking(app, KEY)
@@ -91,6 +92,7 @@ async def test_a_key_is_revoked_in_a_pause(tmp_path: Path) -> None:
 
 
 @cell("key", "in a call", "The run goes on and finishes; the next request of the key gets 401.", case="revoked")
+@pytest.mark.long
 async def test_a_key_is_revoked_in_a_call(tmp_path: Path) -> None:
     async with served(tmp_path, api_key=KEY) as app:
         id, key = await key_of_ann(app)
