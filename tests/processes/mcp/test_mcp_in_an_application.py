@@ -18,6 +18,7 @@ from journeyman.settings import Settings
 from tests.harness.asgi_client import request
 from tests.harness.fake_mcp_server import PICTURE
 from tests.harness.mcp_fixtures import PEER, Host, calling, until
+from tests.surroundings.table import cell
 
 AGENT = """
 type: react_agent
@@ -111,6 +112,11 @@ async def test_a_tool_is_shown_with_the_same_policy_before_its_server_was_reache
     assert (policies[0]["effects"], policies[1]["effects"]) == ("once", "none")
 
 
+@cell(
+    "MCP server",
+    "before the start",
+    "The start waits at most 2 s for it. Its tools are offered and answer `tool_unavailable` until it is there.",
+)
 async def test_a_server_that_hangs_delays_nothing_and_its_tool_says_so(tmp_path: Path) -> None:
     async with await application(tmp_path, "mute") as app:
         assert [tool.name for tool in app.agents.agents["support"].spec.tools] == ["current_time", "peer__echo"]

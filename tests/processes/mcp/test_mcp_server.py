@@ -26,6 +26,7 @@ from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.process.pool import scrubbed_environment
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
 from tests.harness.mcp_fixtures import QUICK, Host, Running, calling, command, until
+from tests.surroundings.table import cell
 
 
 def http(peer: FakeHttpMcpServer) -> McpServerConfig:
@@ -98,6 +99,12 @@ async def test_the_process_sees_no_secret_of_the_server(running: Running) -> Non
     assert "SECRET_OF_THE_TEST" not in seen
 
 
+@cell(
+    "MCP server",
+    "in a call",
+    "The model reads `tool_crashed` (a `once` call: `outcome_unknown`), and the server is started again.",
+    case="its process dies",
+)
 async def test_a_server_killed_during_a_call_leaves_it_unknown_and_is_started_again(running: Running) -> None:
     async with running(command()) as server:
         first = await server.call(calling("pid"), Host())
