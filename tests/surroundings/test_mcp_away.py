@@ -83,7 +83,7 @@ async def test_an_approved_call_waits_for_its_server_and_runs_once_when_that_is_
 
 
 @cell("MCP server", "in a call", "A call without an approval gets `tool_unavailable`, which the model reads.")
-async def test_a_call_that_no_human_approved_is_told_to_the_model() -> None:
+async def test_the_model_reads_of_a_call_that_no_human_approved() -> None:
     async with shopping() as runtime:
         tool = runtime.server.tool(
             approval=msgspec.structs.replace(runtime.server.tool().spec.policy.approval, when="never")
