@@ -4,13 +4,14 @@ import io
 
 from journeyman.cli.client.api_client import Frame
 from journeyman.cli.output import CommandOutput
+from journeyman.cli.screen import PlainScreen
 from journeyman.cli.transcript import Transcript
 from tests.harness.scripted_api_client import ACCEPTED, FINISHED, REPLIED, delta, event
 
 
 def shown(*frames: Frame) -> str:
     stream = io.StringIO()
-    transcript = Transcript(CommandOutput(stream=stream))
+    transcript = Transcript(PlainScreen(CommandOutput(stream=stream)))
     for frame in frames:
         transcript.show(frame)
     return stream.getvalue()
