@@ -17,7 +17,7 @@ from journeyman.cli.commands.run import again_with, exit_code_of, print_run
 from journeyman.cli.exit_codes import FAILED, OK, WAITING
 from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
-from journeyman.errors import NotFoundError, ValidationError
+from journeyman.errors import ForbiddenError, NotFoundError, ValidationError
 
 app = typer.Typer(help="List what waits for a human, and answer it.", invoke_without_command=True)
 OUTCOME_WAIT_SECONDS = 5  # of one request for the outcome of a call
@@ -69,7 +69,7 @@ def answer(
 ) -> None:
     """Answer one approval and wait until its run ends or pauses again.
 
-    Of a run of another principal, it prints the status and the result of this call, and waits for no more.
+    Of a run that you may not read, such as another principal's, it prints the status and the result of this call.
 
     A call that asks for permission: `approve` lets it run, `deny` refuses it. A call whose outcome is unknown after a
     crash: `retry` runs it again, `done` continues with --result, and `fail` lets it fail. A question of a tool: `done`
@@ -88,20 +88,20 @@ def answer(
     with connect(settings, url, offline=offline) as client:
         client.call("POST", f"/runs/{run_id}/resume", {"answers": [body]})
         run = _followed_run(client, run_id)
-        outcome = _outcome(client, found["approval"]) if run is None else {}
+        outcome = outcome_of(client, found["approval"]) if run is None else {}
     output = CommandOutput(json=json)
     if run is None:
-        _print_outcome(output, outcome)
+        print_outcome(output, outcome)
         raise typer.Exit({"paused": WAITING, "failed": FAILED}.get(outcome["status"], OK))
     print_run(output, run, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(run))
 
 
 def _followed_run(client: ApiClient, run_id: str) -> dict[str, Any] | None:
-    """Return the run once it has ended or pauses again. None: it belongs to another principal."""
+    """Return the run once it has ended or pauses again. None: another principal's, or the key may not read runs."""
     try:
         run: dict[str, Any] = client.call("GET", f"/runs/{run_id}")
-    except NotFoundError:
+    except (NotFoundError, ForbiddenError):
         return None
     if _is_active(run):
         for _ in StreamFollower(client).rejoin(run_id, run["last_seq"]):
@@ -110,7 +110,7 @@ def _followed_run(client: ApiClient, run_id: str) -> dict[str, Any] | None:
     return run
 
 
-def _outcome(client: ApiClient, approval: str) -> dict[str, Any]:
+def outcome_of(client: ApiClient, approval: str) -> dict[str, Any]:
     """Return what has become of an answered approval, once its call has ended or its run is not running."""
     seconds = 0
     while True:
@@ -121,12 +121,12 @@ def _outcome(client: ApiClient, approval: str) -> dict[str, Any]:
         seconds = OUTCOME_WAIT_SECONDS
 
 
-def _print_outcome(output: CommandOutput, outcome: dict[str, Any]) -> None:
-    """Print the status of another principal's run, and how the call that asked has ended."""
+def print_outcome(output: CommandOutput, outcome: dict[str, Any]) -> None:
+    """Print the status of a run that may not be read, and how the call that asked has ended."""
     if output.json:
         output.data(outcome)
         return
-    output.line(f"Answered {outcome['decision']!r}. Run {outcome['run_id']} of another principal: {outcome['status']}.")
+    output.line(f"Answered {outcome['decision']!r}. The status of run {outcome['run_id']} is {outcome['status']!r}.")
     if outcome["result"] is not None:
         output.line(f"{outcome['tool']} -> {outcome['result']}")
     if outcome["error"] is not None:
