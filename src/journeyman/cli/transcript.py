@@ -14,10 +14,11 @@ MAX_CHARACTERS = 200  # of a tool's arguments or result
 
 
 class Transcript:
-    """Shows the frames of one run. `limits` has the limits that its approvals ask to raise, by the approval's id."""
+    """Shows the frames of one run, and keeps its status and its open approvals by id, as its events tell them."""
 
     def __init__(self, screen: Screen) -> None:
-        self.limits: dict[str, dict[str, Any]] = {}
+        self.status = "running"
+        self.approvals: dict[str, dict[str, Any]] = {}
         self._screen = screen
         self._text = ""  # of the open model call, as shown
         self._open_calls: set[str] = set()
@@ -33,6 +34,8 @@ class Transcript:
             "tool_call_started": self._tool_call_started,
             "tool_call_finished": self._tool_call_finished,
             "approval_requested": self._approval_requested,
+            "approval_given": self._approval_given,
+            "run_paused": self._run_paused,
             "limit_reached": self._limit_reached,
             "run_resumed": self._run_resumed,
             "run_finished": self._run_finished,
@@ -112,23 +115,32 @@ class Transcript:
                 self.show(frame)
 
     def _approval_requested(self, data: dict[str, Any]) -> None:
-        if data.get("limit"):
-            self.limits[data["approval"]] = data["limit"]
+        self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": [], **data}
+
+    def _approval_given(self, data: dict[str, Any]) -> None:
+        self.approvals.pop(data["approval"], None)
+
+    def _run_paused(self, data: dict[str, Any]) -> None:
+        self.status = "paused"
 
     def _limit_reached(self, data: dict[str, Any]) -> None:
         self._screen.note(f"limit reached: {data['limit']} ({data['value']:g})", "yellow")
 
     def _run_resumed(self, data: dict[str, Any]) -> None:
+        self.status = "running"
         if data.get("reason") == "taken_over":
             self._screen.note("The server was restarted, and the run continues.", "yellow")
 
     def _run_finished(self, data: dict[str, Any]) -> None:
+        self.status = "finished"
         self._end_reply()
 
     def _run_failed(self, data: dict[str, Any]) -> None:
+        self.status = "failed"
         self._screen.note(f"failed: {data['error']['message']}", "red")
 
     def _run_cancelled(self, data: dict[str, Any]) -> None:
+        self.status = "cancelled"
         self._screen.note("cancelled", "yellow")
 
 

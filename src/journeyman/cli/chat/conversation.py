@@ -13,7 +13,7 @@ from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.cli.client.follow_run import END_FRAMES, StreamFollower, waits_for_human
 from journeyman.cli.screen import Screen
 from journeyman.cli.transcript import Transcript
-from journeyman.errors import BaseError, NotFoundError, StateError
+from journeyman.errors import BaseError, ForbiddenError, NotFoundError, StateError
 from journeyman.ids import Ids, RandomIds
 
 Run = dict[str, Any]  # as GET /runs/{id} describes it
@@ -87,6 +87,7 @@ class Conversation:
                 return
             retried = self._client.call("POST", f"/runs/{failed}/retry")
             self._screen.note(f"Run {retried['run_id']} goes on from before run {failed} failed.")
+            self.usage.drop(failed)
             follower = StreamFollower(self._client)
             self._show(follower, _after_copies(follower.rejoin(retried["run_id"], 0)))
             self._answer_questions(follower)
@@ -112,10 +113,10 @@ class Conversation:
         return self._read(thread["active_run"])
 
     def stored_thread(self) -> dict[str, Any] | None:
-        """Return the thread. None: the server does not know it."""
+        """Return the thread. None: the server does not know it, or the key may not read it."""
         if not self._is_stored:
             return None
-        with suppress(NotFoundError):
+        with suppress(NotFoundError, ForbiddenError):
             thread: dict[str, Any] = self._client.call("GET", f"/threads/{quote(self.thread_id, safe='')}")
             return thread
         return None
@@ -191,9 +192,18 @@ class Conversation:
         finally:
             self._screen.release()
         if follower.run_id is not None:
-            self.run = self._read(follower.run_id) | {"limits": transcript.limits}
+            self.run = self._described(follower.run_id, transcript)
             self.status = _status_of(self.run)
             self.usage.add(self.run)
+
+    def _described(self, run_id: str, transcript: Transcript) -> Run:
+        """Return the run as the server describes it, or as its events do if the key may not read runs."""
+        told = list(transcript.approvals.values())
+        with suppress(ForbiddenError):
+            limits = {each["approval"]: each["limit"] for each in told if each.get("limit")}
+            return self._read(run_id) | {"limits": limits}
+        run = {"run_id": run_id, "thread_id": self.thread_id, "status": transcript.status, "approvals": told}
+        return run | {"usage": {}, "limits": {each["approval"]: each.get("limit") for each in told}}
 
     def _show_until_rest(self, transcript: Transcript, frames: Iterator[Frame]) -> None:
         """Show frames to the end of the run, or until it waits for a human; without a human, until it waits."""
@@ -245,7 +255,7 @@ class Conversation:
 
     def _newest_run_id(self) -> str | None:
         """Return the thread's newest run. None: the thread has none."""
-        with suppress(NotFoundError):
+        with suppress(NotFoundError, ForbiddenError):
             items = self._client.call("GET", f"/threads/{quote(self.thread_id, safe='')}/runs?limit=1")["items"]
             return str(items[0]["run_id"]) if items else None
         return None

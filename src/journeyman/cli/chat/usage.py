@@ -17,6 +17,10 @@ class UsageTotal:
         """Count a run, in the form of `GET /runs/{id}`."""
         self._runs[run["run_id"]] = run["usage"]
 
+    def drop(self, run_id: str) -> None:
+        """Count a run no longer. A retry of it begins with what it has used."""
+        self._runs.pop(run_id, None)
+
     def line(self) -> str:
         """Return the sum as a line, with the number of runs."""
         usages = self._runs.values()

@@ -141,6 +141,23 @@ def test_without_a_human_a_paused_run_stays_paused() -> None:
     assert talk.run["approvals"] == [PAY]
 
 
+def test_a_key_that_may_not_read_runs_can_chat() -> None:
+    refused = ForbiddenError("This request needs the scope `read`.")
+    asked = event(2, "approval_requested", **PAY)
+    client = ScriptedApiClient(
+        [ACCEPTED, asked, PAUSED],
+        [RESUMED, FINISHED],
+        [ACCEPTED, FINISHED],
+        answers={"GET /runs/r1": [refused], THREAD: [refused], NEWEST: [refused]},
+    )
+    talk, stream = conversation(client, Human("y"))
+    talk.say("pay")
+    talk.say("two")
+    assert stream.getvalue() == ""
+    assert client.asked("POST") == ["POST /process", "POST /runs/r1/resume", "POST /process"]
+    assert talk.status == "finished"
+
+
 def test_another_answer_that_was_faster_is_told_and_the_run_goes_on() -> None:
     closed = StateError("This approval was answered already.", code="approval_closed")
     client = ScriptedApiClient(

@@ -11,6 +11,14 @@ def test_a_run_counts_once_as_it_was_described_last() -> None:
     assert total.line() == "2 runs in this chat: 1,500 tokens in, 4 out, $0.2500"
 
 
+def test_a_run_that_is_retried_counts_no_longer() -> None:
+    total = UsageTotal()
+    total.add({"run_id": "a", "usage": {"input_tokens": 1, "output_tokens": 2, "cost_usd": None}})
+    total.drop("a")
+    total.drop("b")
+    assert total.line().startswith("0 runs")
+
+
 def test_a_price_is_shown_if_it_is_known() -> None:
     assert usage_line({"input_tokens": 12, "output_tokens": 3, "cost_usd": None}) == "12 tokens in, 3 out"
     assert usage_line({"input_tokens": 12, "output_tokens": 3, "cost_usd": 0.0}) == "12 tokens in, 3 out, $0.0000"
