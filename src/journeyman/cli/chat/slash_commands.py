@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from journeyman.cli.chat.conversation import Conversation, waiting_sentence
 from journeyman.cli.client.api_client import ApiClient
+from journeyman.cli.client.identifiers import find_thread
+from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.commands.threads import message_text
 from journeyman.cli.screen import Screen
 from journeyman.cli.transcript import shorten
-from journeyman.errors import NotFoundError
 
 LISTED_THREADS = 10
-SEARCHED_THREADS = 100  # for a thread id that was cut short
+LOOKED_AT_MESSAGES = 10  # to find the last two with text
 HELP = """\
 /new            begin another thread
 /thread         list the threads that were used last
-/thread ID      go on with this thread; the beginning of its id is enough
+/thread ID      go on with this thread: the beginning of its id, or `last`
 /cancel         cancel the thread's open run, also one that waits
 /retry          go on from before the last run failed, in a new run
 /cost           what this chat has used
@@ -34,7 +34,7 @@ class SlashCommands:
     """The slash commands of one conversation on a terminal."""
 
     def __init__(self, client: ApiClient, conversation: Conversation, screen: Screen) -> None:
-        self._client = client
+        self._queries = ServerQueries(client)
         self._conversation = conversation
         self._screen = screen
         self._commands: dict[str, Callable[[str], None]] = {
@@ -48,7 +48,11 @@ class SlashCommands:
         }
 
     def run(self, line: str) -> None:
-        """Run a slash command. Raises LeftOpen if the human leaves a question open."""
+        """Run a slash command.
+
+        Raises LeftOpen if the human leaves a question open, NotFoundError and ValidationError for an id of no single
+        thread.
+        """
         name, _, argument = line.partition(" ")
         if (command := self._commands.get(name)) is None:
             self._screen.note(f"There is no command {name}. /help lists the commands.", "yellow")
@@ -68,12 +72,12 @@ class SlashCommands:
     def _thread(self, thread_id: str) -> None:
         if not thread_id:
             self._list_threads()
-        elif (found := self._find_thread(thread_id)) is not None:
-            self._conversation.switch(found)
+        else:
+            self._conversation.switch(find_thread(self._queries, thread_id))
             self._show_thread()
 
     def _list_threads(self) -> None:
-        items = self._client.call("GET", f"/threads?limit={LISTED_THREADS}")["items"]
+        items = self._queries.threads(LISTED_THREADS)
         current = self._conversation.thread_id
         if all(item["thread_id"] != current for item in items):
             self._screen.note(f"* {current}  (new)")
@@ -81,20 +85,6 @@ class SlashCommands:
             mark = "*" if item["thread_id"] == current else " "
             title = f"  {shorten(item['title'])}" if item["title"] else ""
             self._screen.note(f"{mark} {item['thread_id']}  {_counted(item['messages'])}{title}")
-
-    def _find_thread(self, text: str) -> str | None:
-        """Return the id of the thread with this id, or with an id that begins so. None, and a note: no single one."""
-        try:
-            self._client.call("GET", f"/threads/{quote(text, safe='')}")
-            return text
-        except NotFoundError:
-            items = self._client.call("GET", f"/threads?limit={SEARCHED_THREADS}")["items"]
-        found = [str(item["thread_id"]) for item in items if item["thread_id"].startswith(text)]
-        if len(found) == 1:
-            return found[0]
-        several = f"{len(found)} threads begin with {text!r}. Type more of the id." if found else ""
-        self._screen.note(several or f"There is no thread {text!r}. /thread lists the threads.", "yellow")
-        return None
 
     def _show_thread(self) -> None:
         """Say which thread this is, with its last messages, and offer what its open run asks."""
@@ -114,9 +104,7 @@ class SlashCommands:
 
     def _last_messages(self, thread: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the thread's last two messages that have text."""
-        after = max(0, thread["messages"] - 10)
-        path = f"/threads/{quote(thread['thread_id'], safe='')}/messages?after={after}&limit=10"
-        items = self._client.call("GET", path)["items"]
+        items = self._queries.messages(thread["thread_id"], LOOKED_AT_MESSAGES)
         return [item for item in items if item["message"].get("content") and item["message"]["role"] != "tool"][-2:]
 
 

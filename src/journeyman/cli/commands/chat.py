@@ -17,6 +17,8 @@ from journeyman.cli.chat.slash_commands import SlashCommands
 from journeyman.cli.chat.usage import usage_line
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
+from journeyman.cli.client.identifiers import LAST, find_thread
+from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.commands.run import again_with, print_waiting
 from journeyman.cli.exit_codes import FAILED, INTERRUPTED, OK, WAITING
 from journeyman.cli.exit_codes import LACKING as LACKS
@@ -31,7 +33,9 @@ ENDED = ("finished", "failed", "cancelled")
 def chat(
     path: AgentPath = None,
     agent: Annotated[str | None, typer.Option(help="The agent's name, needed if there are several.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Continue this thread.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Continue this thread; `last` is the one that was used last.")
+    ] = None,
     offline: Offline = False,
     url: Url = None,
 ) -> None:
@@ -42,6 +46,7 @@ def chat(
     with the question and exit code 6, and a run that waits for what its server lacks with exit code 7.
     """
     with connect(read_settings(agent_path=path), url, offline=offline, needs_agent=True) as client:
+        thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
         if sys.stdin.isatty():
             raise typer.Exit(TerminalChat(client, agent, thread).run())
         raise typer.Exit(chat_through_pipe(client, agent, thread, again_with(path, url, offline)))

@@ -9,7 +9,7 @@ from journeyman.cli.chat.conversation import Conversation
 from journeyman.cli.chat.slash_commands import SlashCommands
 from journeyman.cli.output import CommandOutput
 from journeyman.cli.screen import PlainScreen
-from journeyman.errors import NotFoundError
+from journeyman.errors import NotFoundError, ValidationError
 from journeyman.ids import SequentialIds
 from tests.harness.scripted_api_client import ScriptedApiClient, described
 
@@ -29,8 +29,10 @@ class Chatting:
     def __init__(self, *lines: str) -> None:
         gone = NotFoundError("gone")
         answers: dict[str, list[Any]] = {
-            "GET /threads?limit=10": [{"items": THREADS}],
-            "GET /threads?limit=100": [{"items": THREADS}],
+            "GET /threads?order=newest&limit=10": [{"items": THREADS}],
+            "GET /threads?order=newest&id=ab&limit=11": [{"items": THREADS}],
+            "GET /threads?order=newest&id=abc&limit=11": [{"items": THREADS[:1]}],
+            "GET /threads?order=newest&id=zz&limit=11": [{"items": []}],
             "GET /threads/abc1": [THREADS[0]],
             "GET /threads/abd2": [THREADS[1]],
             "GET /runs/r0": [described("paused", "r0", waiting_reason="The tool pay is not here.")],
@@ -72,10 +74,11 @@ def test_a_thread_is_found_by_the_beginning_of_its_id() -> None:
     assert chatting.conversation.thread_id == "abc1"
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("ab", "2 threads begin with 'ab'."), ("zz", "no thread 'zz'")])
-def test_a_thread_that_is_no_single_one_changes_nothing(text: str, sentence: str) -> None:
+@pytest.mark.parametrize(("text", "error"), [("ab", ValidationError), ("zz", NotFoundError)])
+def test_a_thread_that_is_no_single_one_changes_nothing(text: str, error: type[Exception]) -> None:
     chatting = Chatting()
-    assert sentence in chatting.shown(f"/thread {text}")
+    with pytest.raises(error, match=text):
+        chatting.shown(f"/thread {text}")
     assert chatting.conversation.thread_id == "thread_1"
 
 
