@@ -36,12 +36,12 @@ TURNS = (
 - {when: "^long", text: "never said", delay_ms: 600000}
 - {when: "^break", error: auth}
 - {when: "^break", text: "Mended."}
-- {when: "paid", text: "It is paid."}
+- {when: "paid", text: "It is paid.", usage: {input_tokens: 1}}
 - {when: "size", text: "It is measured."}
-- {when: "sent|unknown|refused|denied", text: "That is that."}
+- {when: "sent|unknown|refused|denied", text: "That is that.", usage: {input_tokens: 1}}
 - {when: "^after", text: "Here again."}
 """
-    + '- {text: "Once more."}\n' * 5
+    + '- {text: "Once more.", usage: {input_tokens: 1}}\n' * 5
 )
 TOOLS = '''\
 import asyncio

@@ -85,7 +85,8 @@ class Transcript:
 
     def _model_failed(self, data: dict[str, Any]) -> None:
         self._end_reply()
-        self._screen.note(f"model: {data['error']['message']}", "yellow")
+        if data["error"].get("code") != "cancelled":  # the run's end says so
+            self._screen.note(f"model: {data['error']['message']}", "yellow")
 
     def _end_reply(self) -> None:
         self._text = ""

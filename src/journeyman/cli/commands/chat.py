@@ -124,7 +124,7 @@ class TerminalChat:
             return
         self._conversation.say(unescaped(line))
         run = self._conversation.run
-        if run is not None and run.get("usage") and self._conversation.status in ENDED:
+        if run is not None and self._conversation.status in ENDED and any((run.get("usage") or {}).values()):
             self._screen.note(usage_line(run["usage"]))
 
     def _greet(self) -> None:
