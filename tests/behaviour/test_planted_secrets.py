@@ -212,7 +212,7 @@ class House:
         self.app: Any = None
         self.admin = SETTINGS["API_KEY"]
         self.made: dict[str, str] = {}  # secrets that are shown once, by where
-        self.ids: dict[str, list[str]] = {"run_id": [], "thread_id": [], "key_id": [], "name": []}
+        self.ids: dict[str, list[str]] = {"run_id": [], "thread_id": [], "key_id": [], "name": [], "approval_id": []}
         self.runs: dict[str, str] = {}  # by what was said
         self.document: dict[str, Any] = {}
 
@@ -247,6 +247,7 @@ class House:
         self.runs[text] = run
         self.ids["thread_id"].append(body["thread_id"])
         found: dict[str, Any] = (await self.ask("GET", f"/runs/{run}")).json()
+        self.ids["approval_id"] += [each["approval"] for each in found["approvals"]]
         return found
 
 

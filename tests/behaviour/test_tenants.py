@@ -19,7 +19,9 @@ from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
 SCOPES = "run fork read tools approve"
 MARKER = "marker-of-ann"
-NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was", "file_id": "file_that_never_was"}
+NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was", "file_id": "file_that_never_was"} | {
+    "approval_id": "appr_that_never_was"
+}
 NO_TENANTS = {"name", "key_id"}  # path parameters that name agents, tools and keys: the same for everybody
 BODIES: dict[str, Any] = {
     "process": {"user_input": "hello"},
@@ -46,6 +48,7 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
     "name",
     "id",
     "order",
+    "wait",
 }
 
 
@@ -70,7 +73,7 @@ class Tenants:
         await ask("ann", "POST", "/threads", {"thread_id": "ann-second", "title": MARKER})
         file = (await ask("ann", "POST", "/files?name=ann.json", {"secret": MARKER})).json()
         self.ids = {"run_id": run["run_id"], "thread_id": "ann-thread", "file_id": file["file_id"]}
-        self.approval = run["approvals"][0]["approval"]
+        self.approval = self.ids["approval_id"] = run["approvals"][0]["approval"]
         await ask("bob", "GET", "/threads")  # his key is known now: it is looked up once
         self.document = (await request(self.api.app, "GET", "/openapi.json")).json()
         return self
@@ -259,6 +262,39 @@ async def test_approve_any_sees_and_answers_everyones_and_nothing_else(tenants: 
     events = (await ask("ann", "GET", f"/runs/{tenants.ids['run_id']}/events")).json()["items"]
     given = [event["data"] for event in events if event["type"] == "approval_given"]
     assert [each["by"] for each in given] == ["key:boss"]
+
+
+async def test_an_approver_sees_what_became_of_his_answer_and_no_more_of_the_run(tenants: Tenants) -> None:
+    ask, run_id = tenants.api.ask, tenants.ids["run_id"]
+    path = f"/approvals/{tenants.approval}"
+    waiting = (await ask("boss", "GET", path)).json()
+    assert (waiting["status"], waiting["decision"], waiting["result"]) == ("paused", None, None)
+    body = {"answers": [{"approval": tenants.approval, "decision": "approve"}]}
+    answered = await ask("boss", "POST", f"/runs/{run_id}/resume", body, {"idempotency-key": "boss-1"})
+    assert (answered.status, answered.json()["status"]) == (200, "running")
+    outcome = (await ask("boss", "GET", f"{path}?wait=30")).json()
+    assert outcome["decision"] == "approve"
+    assert outcome["answered_by"] == "key:boss"
+    assert (outcome["status"], outcome["tool"], outcome["error"]) == ("finished", "get_username", None)
+    assert outcome["result"]
+    again = (await ask("boss", "POST", f"/runs/{run_id}/resume", body, {"idempotency-key": "boss-1"})).json()
+    assert (again["status"], again["response"]) == ("finished", ""), "the reply belongs to the run's principal"
+    assert (await ask("ann", "GET", f"/runs/{run_id}")).json()["response"]
+    for hidden in (f"/runs/{run_id}", f"/runs/{run_id}/events", f"/runs/{run_id}/state", "/threads/ann-thread"):
+        assert (await ask("boss", "GET", hidden)).status == 404, hidden
+
+
+async def test_an_answer_is_seen_by_who_gave_it_and_whose_run_asked(tenants: Tenants) -> None:
+    ask, keys = tenants.api.ask, tenants.api.application.authentication.keys
+    tenants.api.keys["other"] = (await keys.create("other", ["approve:any"])).secret or ""
+    path = f"/approvals/{tenants.approval}"
+    assert [(await ask(who, "GET", path)).status for who in ("ann", "boss", "other", "bob")] == [200, 200, 200, 404]
+    body = {"answers": [{"approval": tenants.approval, "decision": "deny"}]}
+    assert (await ask("other", "POST", f"/runs/{tenants.ids['run_id']}/resume", body)).status == 200
+    assert [(await ask(who, "GET", path)).status for who in ("ann", "boss", "other", "bob")] == [200, 404, 200, 404]
+    outcome = (await ask("other", "GET", f"{path}?wait=30")).json()
+    assert (outcome["result"], outcome["error"]["code"]) == (None, "approval_denied")
+    assert (await ask("other", "GET", "/runs")).status == 403, "it may approve, and nothing else"
 
 
 async def test_a_tool_that_no_agent_lists_needs_admin(tenants: Tenants) -> None:

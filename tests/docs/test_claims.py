@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
+import pytest
 from fastapi import FastAPI
 
 from journeyman import AgentFactory, create_app
 from journeyman.journal.sqlite.journal import SqliteJournal
+from tests.docs.test_snippets import DOCS, loose
 from tests.harness.asgi_client import request
 
 AGENT = {"type": "react_agent", "model": "offline"}
@@ -44,6 +47,18 @@ async def test_the_event_log_can_be_read_with_any_tool(tmp_path: Path) -> None:
 
     assert rows[0] == (1, "run_accepted", "agent")
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+
+
+async def test_the_mounted_server_of_the_page_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """how-to/embed-in-an-app.md, with its lifespan."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agent.yaml").write_text("type: react_agent\nmodel: offline\n")
+    namespace: dict[str, Any] = {}
+    exec(loose(DOCS / "how-to/embed-in-an-app.md", "python")[0], namespace)
+    app = namespace["app"]
+    async with app.router.lifespan_context(app):
+        answer = await request(app, "POST", "/agents/process", json={"user_input": "Hello"})
+    assert (answer.status, answer.json()["status"]) == (200, "finished")
 
 
 async def test_a_mounted_server_answers_without_a_lifespan(tmp_path: Path) -> None:

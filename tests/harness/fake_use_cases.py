@@ -47,6 +47,7 @@ from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.requests import (
+    ApprovalOutcome,
     ForkRun,
     HumanAnswer,
     IdempotencyKey,
@@ -235,6 +236,14 @@ class FakeRuns(Runs):
             self.approvals_open.remove(row)
         self._set(run_id, status="running", approvals=(), waiting_for=None)
         return self.results[run_id]
+
+    async def outcome(
+        self, principal: str, approval_id: str, *, anyone: bool = False, seconds: float = 0.0
+    ) -> ApprovalOutcome:
+        row = next((row for row in self.approvals_open if row.id == approval_id), None)
+        if row is None:
+            raise NotFoundError(f"There is no approval {approval_id!r}.")
+        return ApprovalOutcome(approval=row, status=self.results[row.run].status)
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
         await self.get(principal, run_id)

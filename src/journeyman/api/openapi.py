@@ -53,6 +53,7 @@ _MODELS = (
     key_schemas.RotateKey,
     key_schemas.KeyAnswer,
     key_schemas.MadeKey,
+    schemas.OutcomeAnswer,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,
     schemas.RunSummary,

@@ -58,6 +58,10 @@ NamePath = Annotated[str, Path(json_schema_extra=_documented(RESOURCE_NAME)), Af
 RunPath = Annotated[
     str, Path(description="The run's id", json_schema_extra=_documented(RESOURCE_NAME)), AfterValidator(_name)
 ]
+ApprovalPath = Annotated[
+    str, Path(description="The approval's id", json_schema_extra=_documented(RESOURCE_NAME)), AfterValidator(_name)
+]
+WaitSeconds = Annotated[float, Query(ge=0, le=60, description="How long to wait for the run to end or pause, at most")]
 Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_documented(_PLAIN)), AfterValidator(_plain)]
 IdPrefix = Annotated[
     str | None,

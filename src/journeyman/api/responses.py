@@ -15,6 +15,7 @@ from journeyman.api.schemas.runs import (
     CallAnswer,
     ExecuteToolAnswer,
     NodeAnswer,
+    OutcomeAnswer,
     ProcessAnswer,
     RunAnswer,
     RunSummary,
@@ -31,7 +32,7 @@ from journeyman.events.redaction import redacted_arguments
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
-from journeyman.runtime.use_cases.requests import RunResult
+from journeyman.runtime.use_cases.requests import ApprovalOutcome, RunResult
 from journeyman.runtime.use_cases.run_digests import RunDigest
 
 _ENCODER = msgspec.json.Encoder()
@@ -85,6 +86,23 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         default=row.default,
         answerer="other" if row.answerer == "other" else "anyone",
         requested_by=row.principal,
+    )
+
+
+def outcome_answer(outcome: ApprovalOutcome) -> OutcomeAnswer:
+    """Describe what has become of an approval."""
+    row, call = outcome.approval, outcome.call
+    return OutcomeAnswer(
+        approval=row.id,
+        run_id=row.run,
+        kind=row.kind,
+        tool=row.tool,
+        message=row.message,
+        decision=row.answer,
+        answered_by=row.answered_by,
+        status=outcome.status,
+        result=call.result if call else None,
+        error=call.error if call else None,
     )
 
 

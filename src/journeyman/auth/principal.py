@@ -17,10 +17,11 @@ SCOPES: dict[str, str] = {
     "read": "look at threads, runs, events, agents, tools and metrics",
     "tools": "call a tool directly",
     "approve": "see and answer one's own approvals",
-    "approve:any": "see and answer everyone's approvals",
+    "approve:any": "see and answer everyone's approvals; includes `approve`",
     "delegate": "act for another by `X-On-Behalf-Of`: the principal is then `caller/other`",
     "admin": "everything: keys, retention, caches, tools that no agent lists",
 }
+_INCLUDED_IN = {"approve": "approve:any"}  # scope -> the wider scope that includes it; `admin` includes all
 LOCAL_NAME = "local"
 KEY_PREFIX = "key:"  # of principals that keys create; no token may name one
 NAME = r"^[A-Za-z0-9._:@|+=~-]{1,128}(?!\n)$"
@@ -39,8 +40,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     line: str | None = None  # key lineage: the id of the first key, from which this one was rotated
 
     def may(self, scope: str) -> bool:
-        """Check whether the caller has this scope, or `admin`, which includes all."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Check whether the caller has this scope, or one that includes it."""
+        return scope in self.scopes or "admin" in self.scopes or _INCLUDED_IN.get(scope) in self.scopes
 
     def check(self, scope: str) -> None:
         """Raise ForbiddenError if the caller lacks this scope."""

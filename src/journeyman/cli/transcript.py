@@ -6,28 +6,28 @@ from collections.abc import Callable
 from typing import Any
 
 from journeyman.cli.client.api_client import Frame
-from journeyman.cli.output import CommandOutput, printable
 from journeyman.cli.reply_ending import ending_note
+from journeyman.cli.screen import Screen
 from journeyman.cli.table import compact_json
 
 MAX_CHARACTERS = 200  # of a tool's arguments or result
 
 
 class Transcript:
-    """Prints the frames of one run, and keeps its status and its open approvals by id."""
+    """Shows the frames of one run, and keeps its status and its open approvals by id, as its events tell them."""
 
-    def __init__(self, output: CommandOutput) -> None:
+    def __init__(self, screen: Screen) -> None:
         self.status = "running"
         self.approvals: dict[str, dict[str, Any]] = {}
-        self._output = output
-        self._text = ""  # of the open model call, as printed
-        self._column = 0
+        self._screen = screen
+        self._text = ""  # of the open model call, as shown
         self._open_calls: set[str] = set()
         self._early: list[Frame] = []  # text that overtook the end of a call, which waits for the disk
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "delta": self._delta,
             "snapshot": self._snapshot,
             "progress": self._progress,
+            "model_called": lambda _: self._screen.busy("thinking"),
             "model_replied": self._model_replied,
             "model_failed": self._model_failed,
             "history_summarized": self._history_summarized,
@@ -35,8 +35,8 @@ class Transcript:
             "tool_call_finished": self._tool_call_finished,
             "approval_requested": self._approval_requested,
             "approval_given": self._approval_given,
-            "limit_reached": self._limit_reached,
             "run_paused": self._run_paused,
+            "limit_reached": self._limit_reached,
             "run_resumed": self._run_resumed,
             "run_finished": self._run_finished,
             "run_failed": self._run_failed,
@@ -52,24 +52,25 @@ class Transcript:
         if handler is not None:
             handler(frame.data if frame.seq is None else frame.data["data"])
 
-    def resume(self) -> None:
-        """Mark the run as running, after its approvals were answered."""
-        self.status = "running"
-
     # --- Live frames
 
     def _delta(self, data: dict[str, Any]) -> None:
         if data["offset"] < len(self._text):  # a new attempt, or a reply that was rejoined
-            self._replace_text(self._text[: data["offset"]] + data["text"] if data["offset"] else data["text"])
+            self._replace(self._text[: data["offset"]] + data["text"] if data["offset"] else data["text"])
         else:
-            self._append_text(data["text"])
+            self._text += data["text"]
+            self._screen.append(data["text"])
 
     def _snapshot(self, data: dict[str, Any]) -> None:
-        self._replace_text(data["text"])
+        self._replace(data["text"])
+
+    def _replace(self, text: str) -> None:
+        self._text = text
+        self._screen.replace(text)
 
     def _progress(self, data: dict[str, Any]) -> None:
         value = data["value"]
-        self._note(f"  … {value if isinstance(value, str) else f'{value:.0%}'}")
+        self._screen.note(f"  … {value if isinstance(value, str) else f'{value:.0%}'}")
 
     # --- Stored events
 
@@ -77,32 +78,37 @@ class Transcript:
         self._open_calls.clear()
         self._early.clear()
         message = data["message"]
-        self._replace_text("".join(part.get("text", "") for part in message.get("content", ())))
-        self._end_line()
-        self._text = ""
+        self._replace("".join(part.get("text", "") for part in message.get("content", ())))
+        self._end_reply()
         if note := ending_note(data.get("finish_reason")):
-            self._note(note, "yellow")
+            self._screen.note(note, "yellow")
 
     def _model_failed(self, data: dict[str, Any]) -> None:
-        self._note(f"model: {data['error']['message']}", "yellow")
+        self._end_reply()
+        if data["error"].get("code") != "cancelled":  # the run's end says so
+            self._screen.note(f"model: {data['error']['message']}", "yellow")
+
+    def _end_reply(self) -> None:
         self._text = ""
+        self._screen.end_reply()
 
     def _history_summarized(self, data: dict[str, Any]) -> None:
         error = data.get("error")
         text = f"· earlier messages not summarized: {error['message']}" if error else "· earlier messages summarized"
-        self._note(text, "dim")
+        self._screen.note(text, "dim")
 
     def _tool_call_started(self, data: dict[str, Any]) -> None:
         self._open_calls.add(data["call"])
         attempt = f" (attempt {data['attempt']})" if data.get("attempt", 1) > 1 else ""
-        self._note(f"· {data['tool']}({format_arguments(data['arguments'])}){attempt}")
+        self._screen.note(f"· {data['tool']}({format_arguments(data['arguments'])}){attempt}")
+        self._screen.busy(data["tool"])
 
     def _tool_call_finished(self, data: dict[str, Any]) -> None:
         error = data.get("error")
         result = error["message"] if error else " ".join((data.get("result") or "").split())
         duration = f"{data.get('duration_ms', 0):.0f} ms"
         files = "".join(f" + {part['file']}" for part in data.get("files", ()))
-        self._note(f"  {data['tool']} -> {shorten(result)}{files} ({duration})", "red" if error else "dim")
+        self._screen.note(f"  {data['tool']} -> {shorten(result)}{files} ({duration})", "red" if error else "dim")
         self._open_calls.discard(data["call"])
         if not self._open_calls:
             early, self._early = self._early, []
@@ -110,65 +116,33 @@ class Transcript:
                 self.show(frame)
 
     def _approval_requested(self, data: dict[str, Any]) -> None:
-        self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": (), **data}
+        self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": [], **data}
 
     def _approval_given(self, data: dict[str, Any]) -> None:
         self.approvals.pop(data["approval"], None)
 
-    def _limit_reached(self, data: dict[str, Any]) -> None:
-        self._note(f"limit reached: {data['limit']} ({data['value']:g})", "yellow")
-
     def _run_paused(self, data: dict[str, Any]) -> None:
         self.status = "paused"
+
+    def _limit_reached(self, data: dict[str, Any]) -> None:
+        self._screen.note(f"limit reached: {data['limit']} ({data['value']:g})", "yellow")
 
     def _run_resumed(self, data: dict[str, Any]) -> None:
         self.status = "running"
         if data.get("reason") == "taken_over":
-            self._note("The server was restarted, and the run continues.", "yellow")
+            self._screen.note("The server was restarted, and the run continues.", "yellow")
 
     def _run_finished(self, data: dict[str, Any]) -> None:
         self.status = "finished"
-        self._end_line()
+        self._end_reply()
 
     def _run_failed(self, data: dict[str, Any]) -> None:
         self.status = "failed"
-        self._note(f"failed: {data['error']['message']}", "red")
+        self._screen.note(f"failed: {data['error']['message']}", "red")
 
     def _run_cancelled(self, data: dict[str, Any]) -> None:
         self.status = "cancelled"
-        self._note("cancelled", "yellow")
-
-    # --- The terminal
-
-    def _append_text(self, text: str) -> None:
-        self._text += text
-        if text:
-            self._output.write(printable(text))
-            self._column = 0 if text.endswith("\n") else 1
-
-    def _replace_text(self, text: str) -> None:
-        """Print what `text` adds to the printed reply, or all of it on a new line if it is a different text."""
-        if text.startswith(self._text):
-            self._append_text(text[len(self._text) :])
-            return
-        self._end_line()
-        self._text = ""
-        self._append_text(text)
-
-    def _note(self, text: str, colour: str = "dim") -> None:
-        self._end_line()
-        self._output.write(self._output.paint(text, colour) + "\n")
-
-    def _end_line(self) -> None:
-        if self._column:
-            self._output.write("\n")
-            self._column = 0
-
-
-def question_text(approval: dict[str, Any]) -> str:
-    """Return the question of an open approval, with the tool call that it is about."""
-    call = f" {approval['tool']}({format_arguments(approval['arguments'])})" if approval["tool"] else ""
-    return f"{approval['message']}{call}"
+        self._screen.note("cancelled", "yellow")
 
 
 def format_arguments(arguments: dict[str, Any]) -> str:

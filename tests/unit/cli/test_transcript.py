@@ -4,13 +4,14 @@ import io
 
 from journeyman.cli.client.api_client import Frame
 from journeyman.cli.output import CommandOutput
+from journeyman.cli.screen import PlainScreen
 from journeyman.cli.transcript import Transcript
 from tests.harness.scripted_api_client import ACCEPTED, FINISHED, REPLIED, delta, event
 
 
 def shown(*frames: Frame) -> str:
     stream = io.StringIO()
-    transcript = Transcript(CommandOutput(stream=stream))
+    transcript = Transcript(PlainScreen(CommandOutput(stream=stream)))
     for frame in frames:
         transcript.show(frame)
     return stream.getvalue()
@@ -67,3 +68,8 @@ def test_failures_limits_and_unknown_frames() -> None:
         Frame("progress", {"call": "m1.0", "value": 0.5}),
     )
     assert text == "par\nmodel: no answer\nlimit reached: steps (25)\nfailed: gave up\n  … 50%\n"
+
+
+def test_a_cancelled_model_call_is_told_by_the_end_of_the_run() -> None:
+    failed = event(2, "model_failed", call="m1", error={"code": "cancelled", "message": "The run ended."})
+    assert shown(delta("Hel"), failed, event(3, "run_cancelled")) == "Hel\ncancelled\n"

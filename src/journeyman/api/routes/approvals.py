@@ -1,4 +1,4 @@
-"""Route of the open approvals: what waits for a human."""
+"""Routes of approvals: what waits for a human, and what has become of an answer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from starlette.responses import Response
 
 from journeyman.api import paging as cursors
 from journeyman.api.dependencies import ApiDependencies
-from journeyman.api.openapi import lists
+from journeyman.api.openapi import lists, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, PageSize
-from journeyman.api.responses import approval_answer, page
-from journeyman.api.schemas.runs import ApprovalAnswer
+from journeyman.api.parameters import ApprovalPath, Cursor, PageSize, WaitSeconds
+from journeyman.api.responses import approval_answer, json_response, outcome_answer, page
+from journeyman.api.schemas.runs import ApprovalAnswer, OutcomeAnswer
 from journeyman.api.security.request_context import context_of
 
 
 def approval_routes(dependencies: ApiDependencies) -> APIRouter:
-    """Return the route /approvals."""
+    """Return the routes of /approvals."""
     router = APIRouter(tags=["approvals"])
 
     @router.get("/approvals", operation_id="list_approvals", summary="Open approvals", responses=lists(ApprovalAnswer))
@@ -27,5 +27,17 @@ def approval_routes(dependencies: ApiDependencies) -> APIRouter:
         rows = await dependencies.runs.approvals(principal, place, limit + 1)
         shown, following = cut(rows, limit, "approvals", lambda row: row.id)
         return page([approval_answer(row) for row in shown], following)
+
+    @router.get(
+        "/approvals/{approval_id}",
+        operation_id="get_approval",
+        summary="What has become of an approval",
+        responses=response_schema(OutcomeAnswer),
+    )
+    async def get_approval(request: Request, approval_id: ApprovalPath, wait: WaitSeconds = 0.0) -> Response:
+        caller = context_of(request.scope).known
+        anyone = caller.may("approve:any")
+        outcome = await dependencies.runs.outcome(caller.principal, approval_id, anyone=anyone, seconds=wait)
+        return json_response(outcome_answer(outcome))
 
     return router

@@ -180,6 +180,24 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     requested_by: str = ""
 
 
+class OutcomeAnswer(Struct, frozen=True, kw_only=True):
+    """What has become of an approval. `decision` and `answered_by` are null while it is open.
+
+    `status` is that of its run. `result` and `error` are those of the tool call that asked, once it has ended.
+    """
+
+    approval: str
+    run_id: str
+    kind: str
+    tool: str
+    message: str
+    decision: str | None
+    answered_by: str | None
+    status: RunStatus
+    result: str | None = None
+    error: Failure | None = None
+
+
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a run, or its status so far.
 

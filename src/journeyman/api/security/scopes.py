@@ -50,6 +50,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("POST", "/runs/{run_id}/fork"): "fork",
     ("POST", "/runs/{run_id}/retry"): "run",
     ("GET", "/approvals"): "approve",
+    ("GET", "/approvals/{approval_id}"): "approve",
     ("GET", "/errors"): "read",
     ("GET", "/debug/state"): "admin",
     ("GET", "/debug/services"): "admin",

@@ -1,155 +1,159 @@
-"""`journeyman chat`: a conversation with an agent on the terminal."""
+"""`journeyman chat`: a conversation with an agent, on a terminal or through a pipe."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-import msgspec
 import typer
 
-from journeyman.agents.raised_limits import check_new_limit
-from journeyman.cli.client.api_client import ApiClient, Frame
+from journeyman.cli.chat.conversation import LACKING, Conversation, waiting_sentence
+from journeyman.cli.chat.human import LeftOpen, is_slash_command, unescaped
+from journeyman.cli.chat.slash_commands import SlashCommands
+from journeyman.cli.chat.usage import usage_line
+from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
-from journeyman.cli.client.follow_run import END_FRAMES, StreamFollower
-from journeyman.cli.exit_codes import FAILED, WAITING
+from journeyman.cli.client.identifiers import LAST, find_thread
+from journeyman.cli.client.queries import ServerQueries
+from journeyman.cli.commands.run import again_with, print_waiting
+from journeyman.cli.exit_codes import FAILED, INTERRUPTED, OK, WAITING
+from journeyman.cli.exit_codes import LACKING as LACKS
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, CommandOutput, Offline, Url
-from journeyman.cli.transcript import Transcript, question_text
-from journeyman.errors import BaseError, StateError, ValidationError
-from journeyman.events.events import AskedLimit
-from journeyman.events.messages import JSON
-from journeyman.settings import Settings
+from journeyman.cli.screen import PlainScreen, Screen
+from journeyman.errors import BaseError
+
+ENDED = ("finished", "failed", "cancelled")
 
 
 def chat(
     path: AgentPath = None,
     agent: Annotated[str | None, typer.Option(help="The agent's name, needed if there are several.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Continue this thread.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Continue this thread; `last` is the one that was used last.")
+    ] = None,
     offline: Offline = False,
     url: Url = None,
 ) -> None:
     """Talk with an agent. Replies stream, tool calls are shown, and you are asked for approvals.
 
-    Ctrl-C cancels the reply, Ctrl-D or /quit ends the chat, and /new begins another thread. Without a terminal, each
-    line of the input is one message, and a run that needs an approval ends the command with exit code 6.
+    Ctrl-C cancels the reply, and a second one leaves; Ctrl-D or /quit leaves too. /help lists the other commands.
+    Without a terminal, each line of the input is one message. There, a run that needs an approval ends the command
+    with the question and exit code 6, and a run that waits for what its server lacks with exit code 7.
     """
-    if terminal := sys.stdin.isatty():
-        with suppress(ImportError):
-            import readline  # noqa: F401 - gives `input` a history and line editing
-    with connect(Settings.read(agent_path=path), url, offline=offline, needs_agent=True) as client:
-        conversation = Chat(client, CommandOutput(), agent, thread, ask=input if terminal else None)
-        for line in _lines(conversation, terminal):
-            conversation.say(line)
-            if not terminal and conversation.status != "finished":
-                raise typer.Exit(WAITING if conversation.status == "paused" else FAILED)
+    with connect(read_settings(agent_path=path), url, offline=offline, needs_agent=True) as client:
+        thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
+        if sys.stdin.isatty():
+            raise typer.Exit(TerminalChat(client, agent, thread).run())
+        raise typer.Exit(chat_through_pipe(client, agent, thread, again_with(path, url, offline)))
 
 
-def _lines(conversation: Chat, terminal: bool) -> Iterator[str]:
-    """Yield the user's messages until the end of the input. Handles /quit and /new."""
-    while True:
-        try:
-            line = (input("> ") if terminal else next(sys.stdin)).strip()
-        except (EOFError, StopIteration, KeyboardInterrupt):
-            return
+def chat_through_pipe(client: ApiClient, agent: str | None, thread: str | None, again: str) -> int:
+    """Send each line of the standard input as a message, until a run does not finish. Returns the exit code.
+
+    `again` is as in `print_waiting`.
+    """
+    output = CommandOutput()
+    conversation = Conversation(client, PlainScreen(output), agent, thread)
+    for line in map(str.strip, sys.stdin):
         if line == "/quit":
-            return
+            break
         if line == "/new":
             conversation.begin_thread()
         elif line:
-            yield line
+            conversation.say(line)
+            if conversation.status != "finished":
+                if conversation.run is not None and conversation.status in ("paused", LACKING):
+                    print_waiting(output, conversation.run, again)
+                return {"paused": WAITING, LACKING: LACKS}.get(conversation.status, FAILED)
+    return OK
 
 
-class Chat:
-    """One conversation. `status` is that of its last run; `ask` asks the human a question, None if there is none."""
+class TerminalChat:
+    """A chat on a terminal: reads lines until the human leaves."""
 
-    def __init__(
-        self,
-        client: ApiClient,
-        output: CommandOutput,
-        agent: str | None,
-        thread_id: str | None,
-        ask: Callable[[str], str] | None = None,
-    ) -> None:
-        self.status = "finished"
+    def __init__(self, client: ApiClient, agent: str | None, thread: str | None) -> None:
         self._client = client
-        self._output = output
-        self._agent = agent
-        self._thread_id = thread_id
-        self._ask = ask
+        self._screen = terminal_screen()
+        self._conversation = Conversation(client, self._screen, agent, thread, ask=input)
+        self._commands = SlashCommands(client, self._conversation, self._screen)
+        self._interrupted = False  # Ctrl-C was the last key: the next one leaves
 
-    def begin_thread(self) -> None:
-        """Let the next message begin another thread."""
-        self._thread_id = None
+    def run(self) -> int:
+        """Greet, then take lines until Ctrl-D, /quit or a second Ctrl-C. Returns the exit code."""
+        with suppress(ImportError):
+            import readline  # noqa: F401 - gives `input` a history and line editing
+        step: Callable[[], None] | None = self._greet
+        while True:
+            try:
+                if step is not None:
+                    self._do(step)
+                    self._interrupted = self._conversation.take_interrupt()
+                line = input("> ").strip()
+                self._interrupted = False
+                step = partial(self._take, line) if line else None
+            except EOFError:
+                return self._leave(OK)
+            except KeyboardInterrupt:
+                if self._interrupted or self._conversation.take_interrupt():
+                    return self._leave(INTERRUPTED)
+                self._interrupted, step = True, None
+                self._screen.note("\nCtrl-C again leaves.")
 
-    def say(self, text: str) -> None:
-        """Send a message and show the run to its end. An error is printed, so that the conversation can continue."""
-        body = {"user_input": text, "agent": self._agent, "thread_id": self._thread_id}
-        follower, transcript = StreamFollower(self._client), Transcript(self._output)
-        self.status = "failed"
+    def _do(self, step: Callable[[], None]) -> None:
+        """Do one step. A slash command that was typed in place of an answer is done after that."""
         try:
-            self._show(follower, transcript, follower.start({key: value for key, value in body.items() if value}))
-            while transcript.status == "paused" and self._ask is not None:
-                self._answer(follower, transcript, self._ask)
-            self.status = transcript.status
+            step()
+        except LeftOpen as left:
+            self._screen.note("The question stays open. Your next message asks it again; /cancel cancels the run.")
+            if left.command:
+                self._do(partial(self._take, left.command))
         except BaseError as exc:
-            self._output.write(self._output.paint(f"error: {exc.message}", "red") + "\n")
-        self._thread_id = follower.thread_id or self._thread_id
+            self._screen.note(f"error: {exc.message}", "red")
 
-    def _show(self, follower: StreamFollower, transcript: Transcript, frames: Iterator[Frame]) -> None:
-        """Print the frames. Ctrl-C cancels the run and prints how it ends."""
-        try:
-            for frame in frames:
-                transcript.show(frame)
-        except KeyboardInterrupt:
-            frames.close()  # type: ignore[attr-defined]
-            if follower.run_id is None:
-                self._output.line("interrupted")
-                return
-            self._cancel(follower)
-            for frame in follower.rejoin():
-                transcript.show(frame)
-                if frame.type in END_FRAMES:
-                    break
+    def _take(self, line: str) -> None:
+        """Do what one line says. Raises EOFError if it says to leave."""
+        if line in ("/quit", "/exit"):
+            raise EOFError
+        if is_slash_command(line):
+            self._commands.run(line)
+            return
+        self._conversation.say(unescaped(line))
+        run = self._conversation.run
+        if run is not None and self._conversation.status in ENDED and any((run.get("usage") or {}).values()):
+            self._screen.note(usage_line(run["usage"]))
 
-    def _cancel(self, follower: StreamFollower) -> None:
-        with suppress(StateError):  # the run has ended in the meantime
-            self._client.call("POST", f"/runs/{follower.run_id}/cancel", {})
+    def _greet(self) -> None:
+        agents: list[dict[str, Any]] = []
+        with suppress(BaseError):  # a key may lack the scope for it
+            agents = self._client.call("GET", "/agents")["items"]
+        wanted = self._conversation.agent
+        chosen = [each for each in agents if (each["name"] == wanted if wanted else each["default"])]
+        if not chosen and agents:
+            names = ", ".join(str(each["name"]) for each in agents)
+            self._screen.note(f"Choose an agent with --agent. There are: {names}.", "yellow")
+        name, model = (chosen[0]["name"], chosen[0]["model"]["name"]) if chosen else ("", "")
+        self._commands.greet(name, model)
 
-    def _answer(self, follower: StreamFollower, transcript: Transcript, ask: Callable[[str], str]) -> None:
-        """Ask the human about each open approval, send all answers in one request, and show the rest of the run."""
-        answers = []
-        for approval in list(transcript.approvals.values()):
-            decision = _ask_decision(ask, question_text(approval), list(approval["decisions"]))
-            answer = {"approval": approval["approval"], "decision": decision}
-            if decision == "approve" and (limit := approval.get("limit")) is not None:
-                answer["arguments"] = _ask_limit(ask, msgspec.convert(limit, AskedLimit))
-            if decision == "done":
-                answer["result"] = ask(
-                    "your answer: " if approval["kind"] == "question" else "the result of the call: "
-                )
-            answers.append(answer)
-        transcript.resume()
-        self._client.call("POST", f"/runs/{follower.run_id}/resume", {"answers": answers})
-        self._show(follower, transcript, follower.rejoin())
+    def _leave(self, code: int) -> int:
+        """Say what stays open, and return the exit code."""
+        self._screen.release()
+        self._screen.note("")
+        run = self._conversation.run
+        if run is not None and self._conversation.status in ("paused", LACKING):
+            self._screen.note(f"{waiting_sentence(run)} `journeyman chat --thread {run['thread_id']}` returns to it.")
+        return code
 
 
-def _ask_limit(ask: Callable[[str], str], asked: AskedLimit) -> dict[str, JSON]:
-    """Ask until the answer is a value that the limit may get, and return it. An empty answer is the highest value."""
-    lowest, highest = f"{asked.value:.12g}", f"{asked.up_to:.12g}"
-    while True:
-        text = ask(f"the new limit (more than {lowest}, at most {highest}; nothing means {highest}): ").strip()
-        with suppress(msgspec.DecodeError, ValidationError):
-            arguments: dict[str, JSON] = {asked.name: msgspec.json.decode(text or highest)}
-            check_new_limit(asked, arguments)
-            return arguments
+def terminal_screen() -> Screen:
+    """Return the screen of this terminal. One that cannot move the cursor, or a file, gets plain text."""
+    output = CommandOutput()
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return PlainScreen(output)
+    from journeyman.cli.rich_screen import RichScreen  # 0.2 s, not needed through a pipe
 
-
-def _ask_decision(ask: Callable[[str], str], question: str, decisions: list[str]) -> str:
-    """Ask until the answer is the beginning of exactly one decision, and return that decision."""
-    while True:
-        answer = ask(f"{question} [{'/'.join(decisions)}] ").strip().lower()
-        matching = [decision for decision in decisions if answer and decision.startswith(answer)]
-        if len(matching) == 1:
-            return matching[0]
+    return RichScreen()

@@ -88,6 +88,13 @@ def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -
         output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
     if run.get("waiting_for") == "thread":
         output.line(f"Run {run['run_id']} waits for another run of thread {run['thread_id']} to end.")
+    print_waiting(output, run, arguments)
+    if run["status"] == "cancelled":
+        output.line("cancelled")
+
+
+def print_waiting(output: CommandOutput, run: dict[str, Any], arguments: str = "") -> None:
+    """Print what a run waits for, and the commands that answer it. `arguments` is as in `print_run`."""
     if run.get("waiting_reason"):
         output.line(f"Run {run['run_id']} waits. {run['waiting_reason']}")
     for approval in run.get("approvals") or ():
@@ -98,5 +105,3 @@ def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -
         for decision in approval["decisions"]:
             result = " --result TEXT" if decision == "done" and approval["kind"] == "question" else ""
             output.line(f"  journeyman approvals answer {approval['approval']} {decision}{result}{arguments}")
-    if run["status"] == "cancelled":
-        output.line("cancelled")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.events.events import Decision, Failure, Multitask
+from journeyman.events.events import Decision, Failure, Multitask, ToolCallFinished
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message, Part, Usage
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
@@ -118,6 +118,14 @@ class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     arguments: dict[str, JSON] | None = None
     result: str | None = None
+
+
+class ApprovalOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What has become of an approval: its answer, the status of its run, and the end of its tool call."""
+
+    approval: ApprovalRow
+    status: RunStatus
+    call: ToolCallFinished | None = None  # None: the call has not ended since it asked, or no call asked
 
 
 def result_of(state: AgentState) -> RunResult:

@@ -22,6 +22,7 @@ from journeyman.events.events import (
     RunAccepted,
     RunFailed,
     RunPaused,
+    ToolCallFinished,
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
@@ -49,6 +50,7 @@ from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
+    ApprovalOutcome,
     HumanAnswer,
     IdempotencyKey,
     RunResult,
@@ -263,13 +265,52 @@ class Runs:
         row = await (self._row(run_id) if anyone else self.get(principal, run_id))
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         if await self._is_replay(claim):
-            return await self.result(row.principal, run_id)
+            return await self._answered(row, principal)
         given: dict[str, list[Event]] = {}
         for answer in answers:
             approval = await self._check_answer(row, answer, principal)
             given.setdefault(approval.run, []).append(_given(answer, approval, principal))
         await self._append(given, claim)
-        return await self.result(row.principal, run_id)
+        return await self._answered(row, principal)
+
+    async def _answered(self, row: RunRow, by: str) -> RunResult:
+        """Return the run's result to who has answered. Another principal gets neither its text nor its error."""
+        result = await self.result(row.principal, row.id)
+        if by == row.principal:
+            return result
+        return msgspec.structs.replace(result, response="", error=None)
+
+    async def outcome(
+        self, principal: str, approval_id: str, *, anyone: bool = False, seconds: float = 0.0
+    ) -> ApprovalOutcome:
+        """Return what has become of an approval, after waiting at most `seconds` for its run to end or pause.
+
+        `anyone` allows the run of another principal, while the approval is open or if `principal` has answered it.
+        Raises NotFoundError.
+        """
+        approval = await self._approval(principal, approval_id, anyone)
+        if seconds:
+            await self.wait(approval.run, seconds)
+            approval = await self._approval(principal, approval_id, anyone)
+        row = await self._row(approval.run)
+        return ApprovalOutcome(approval=approval, status=row.status, call=await self._end_of_call(approval))
+
+    async def _approval(self, principal: str, approval_id: str, anyone: bool) -> ApprovalRow:
+        approval = await self._journal.approval(approval_id)
+        others = anyone and approval is not None and approval.answered_by in (None, principal)
+        if approval is None or not (others or approval.principal == principal):
+            raise NotFoundError(f"There is no approval {approval_id!r}.")
+        return approval
+
+    async def _end_of_call(self, approval: ApprovalRow) -> ToolCallFinished | None:
+        """Return the end of the tool call that asked. None: it has not ended since, or no call asked."""
+        if not approval.tool:
+            return None
+        for entry in await read_all(self._journal, approval.run):
+            event = entry.event
+            if entry.seq > approval.seq and isinstance(event, ToolCallFinished) and event.call == approval.call:
+                return event
+        return None
 
     async def _is_replay(self, claim: IdempotencyClaim | None) -> bool:
         """Check whether an earlier request had this claim.

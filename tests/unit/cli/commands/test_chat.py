@@ -1,105 +1,75 @@
+"""What `journeyman chat` does through a pipe, and which screen it takes. On a terminal: tests/behaviour."""
+
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from journeyman.cli.commands.chat import Chat
-from journeyman.cli.output import CommandOutput
-from tests.harness.scripted_api_client import ACCEPTED, FINISHED, GONE, ScriptedApiClient, delta, event
+from journeyman.cli.commands.chat import chat_through_pipe, terminal_screen
+from journeyman.cli.screen import PlainScreen
+from tests.harness.scripted_api_client import ACCEPTED, FINISHED, GONE, ScriptedApiClient, described, event
+
+QUESTION: dict[str, Any] = {
+    "approval": "a1",
+    "kind": "tool",
+    "tool": "pay",
+    "arguments": {"n": 9},
+    "message": "May it?",
+    "decisions": ["approve"],
+}
+FAILED = event(3, "run_failed", error={"code": "x", "message": "no"})
+PAUSED = event(3, "run_paused", waiting_for=["a1"])
 
 
-def chat(client: ScriptedApiClient, ask: Callable[[str], str] | None = None) -> tuple[Chat, io.StringIO]:
-    stream = io.StringIO()
-    return Chat(client, CommandOutput(stream=stream), None, None, ask), stream  # type: ignore[arg-type]
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Sends lines through a pipe: exit code and output."""
+
+    def send(client: Any, *lines: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        code = chat_through_pipe(client, None, None, " --url here")
+        return code, capsys.readouterr().out
+
+    return send
 
 
-def test_messages_stay_on_one_thread() -> None:
-    client = ScriptedApiClient([ACCEPTED, FINISHED], [ACCEPTED, FINISHED])
-    conversation, _ = chat(client)
-    conversation.say("one")
-    conversation.say("two")
-    assert [body for _, _, body in client.requests] == [{"user_input": "one"}, {"user_input": "two", "thread_id": "t1"}]
+def test_a_question_and_its_command_are_printed_and_nothing_more_is_sent(piped: Any) -> None:
+    paused = {"GET /runs/r1": [described("paused", approvals=[QUESTION])]}
+    client = ScriptedApiClient([ACCEPTED, PAUSED], answers=paused)
+    code, text = piped(client, "pay", "more")
+    assert code == 6
+    assert text == 'May it? pay {"n":9}\n  journeyman approvals answer a1 approve --url here\n'
+    assert client.asked("POST") == ["POST /process"]
 
 
-def test_a_new_thread_is_begun() -> None:
-    client = ScriptedApiClient([ACCEPTED, FINISHED], [ACCEPTED, FINISHED])
-    conversation, _ = chat(client)
-    conversation.say("one")
-    conversation.begin_thread()
-    conversation.say("two")
-    assert client.requests[-1][2] == {"user_input": "two"}
+def test_what_a_run_lacks_is_printed(piped: Any) -> None:
+    lacks = event(3, "run_paused", lacks={"kind": "tool", "name": "pay"})
+    away = {"GET /runs/r1": [described("paused", waiting_reason="The tool pay is not here.")]}
+    code, text = piped(ScriptedApiClient([ACCEPTED, lacks], answers=away), "pay")
+    assert (code, text) == (7, "Run r1 waits. The tool pay is not here.\n")
 
 
-@pytest.mark.parametrize("status", ["running", "ended"])
-def test_ctrl_c_cancels_the_reply(status: str) -> None:
-    client = ScriptedApiClient(
-        [ACCEPTED, delta("Hel"), KeyboardInterrupt()], [event(2, "run_cancelled")], status=status
-    )
-    conversation, stream = chat(client)
-    conversation.say("one")
-    assert [path for _, path, _ in client.requests] == ["/process", "/runs/r1/cancel", "/runs/r1/events?after=1"]
-    assert stream.getvalue() == "Hel\ncancelled\n"
-    assert conversation.status == "cancelled"
+def test_lines_are_messages_until_quit_and_new_begins_a_thread(piped: Any) -> None:
+    done = {"GET /runs/r1": [described()]}
+    client = ScriptedApiClient([ACCEPTED, FINISHED], [ACCEPTED, FINISHED], answers=done)
+    assert piped(client, "one", "", "/new", "/help", "/quit", "three")[0] == 0
+    bodies = [body for _, path, body in client.requests if path == "/process"]
+    assert [body["user_input"] for body in bodies] == ["one", "/help"], "a pipe has no other commands"
+    assert bodies[0]["thread_id"] != bodies[1]["thread_id"]
 
 
-ASKED = event(
-    2,
-    "approval_requested",
-    approval="a1",
-    kind="tool",
-    tool="pay",
-    arguments={"n": 9},
-    message="May it?",
-    decisions=["approve", "deny"],
-)
+def test_a_run_that_fails_and_a_server_that_is_gone_end_it(piped: Any) -> None:
+    failed = {"GET /runs/r1": [described("failed")]}
+    assert piped(ScriptedApiClient([ACCEPTED, FAILED], answers=failed), "one", "two")[0] == 1
+    assert piped(ScriptedApiClient([GONE]), "one") == (1, "error: gone\n")
 
 
-def test_an_approval_is_asked_and_answered() -> None:
-    client = ScriptedApiClient([ACCEPTED, ASKED, event(3, "run_paused")], [event(4, "run_resumed", epoch=1), FINISHED])
-    replies = iter(["what?", "", "a"])
-    questions: list[str] = []
-    conversation, _ = chat(client, lambda question: questions.append(question) or next(replies))  # type: ignore[func-returns-value]
-    conversation.say("pay")
-    assert set(questions) == {"May it? pay(n=9) [approve/deny] "}
-    assert ("POST", "/runs/r1/resume", {"answers": [{"approval": "a1", "decision": "approve"}]}) in client.requests
-    assert conversation.status == "finished"
-
-
-def test_without_a_human_a_paused_run_stays_paused() -> None:
-    conversation, _ = chat(ScriptedApiClient([ACCEPTED, ASKED, event(3, "run_paused")]))
-    conversation.say("pay")
-    assert conversation.status == "paused"
-
-
-def test_an_error_is_printed_and_the_conversation_continues() -> None:
-    conversation, stream = chat(ScriptedApiClient([GONE], [ACCEPTED, FINISHED]))
-    conversation.say("one")
-    conversation.say("two")
-    assert stream.getvalue() == "error: gone\n"
-    assert conversation.status == "finished"
-
-
-def test_a_limit_is_raised_to_the_value_that_the_human_gives() -> None:
-    asked = event(
-        2,
-        "approval_requested",
-        approval="a1",
-        kind="limit",
-        call="steps",
-        arguments={"steps": 6},
-        message="The run has reached its limit `steps` (3).",
-        decisions=["approve", "deny"],
-        limit={"name": "steps", "value": 3.0, "up_to": 6.0},
-    )
-    resumed = event(4, "run_resumed", epoch=1)
-    client = ScriptedApiClient([ACCEPTED, asked, event(3, "run_paused")], [resumed, FINISHED])
-    replies = iter(["a", "many", "7", "3", "5"])
-    questions: list[str] = []
-    conversation, _ = chat(client, lambda question: questions.append(question) or next(replies))  # type: ignore[func-returns-value]
-    conversation.say("go")
-    answer = {"approval": "a1", "decision": "approve", "arguments": {"steps": 5}}
-    assert ("POST", "/runs/r1/resume", {"answers": [answer]}) in client.requests
-    assert questions[0] == "The run has reached its limit `steps` (3). [approve/deny] "
-    assert set(questions[1:]) == {"the new limit (more than 3, at most 6; nothing means 6): "}
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_move_the_cursor_gets_plain_text(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout", type("Tty", (io.StringIO,), {"isatty": lambda self: True})())
+    assert isinstance(terminal_screen(), PlainScreen)
+    monkeypatch.setenv("TERM", "xterm")
+    assert not isinstance(terminal_screen(), PlainScreen)
