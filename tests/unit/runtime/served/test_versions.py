@@ -95,7 +95,8 @@ async def test_a_run_that_was_under_way_is_left(
         assert await runtime.types(run) == before
         assert (await runtime.runs.get("local", run)).status == "running"
     await runtime.journal.close()
-    [line] = [record.getMessage() for record in caplog.records if run in record.getMessage()]
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("journeyman")]
+    [line] = [message for message in ours if run in message]  # asyncio names the tasks that a busy machine slows down
     assert line.startswith(f"run {run} is left for a later release of Journeyman: ")
 
 
