@@ -30,6 +30,7 @@ _OPERATOR = re.compile(r"@.*|[!_-].*_.*|_.*")
 _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _TEXT = re.compile(r"[rR]?(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
 _LOOP = re.compile(r"(\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*)?\(|\)|\bin\b(?!\s*\[)")
+_BUILDING = re.compile(r"\.\s*(?:map|filter)\s*\(")
 _EVALUATION_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -46,10 +47,11 @@ class Condition:
         self.text = text
         self._program = program
         self._loops = _nested_macros(text)
+        self._builds = _BUILDING.search(_TEXT.sub("''", text)) is not None
 
     def holds(self, values: Mapping[str, JSON]) -> bool:
         """Return whether the condition is true of `values`. Raises ConditionError if the result is not a boolean."""
-        if self._loops > 1 and _steps(self.text, values, self._loops) > MAX_STEPS:
+        if (self._loops > 1 or self._builds) and _steps(self.text, values, self._loops, self._builds) > MAX_STEPS:
             raise ConditionError(f"The condition {self.text!r} takes more than {MAX_STEPS} steps with these values.")
         try:
             answer = self._program.execute(dict(values))
@@ -102,8 +104,10 @@ def _nested_macros(text: str) -> int:
     return most
 
 
-def _steps(text: str, values: Mapping[str, JSON], loops: int) -> int:
+def _steps(text: str, values: Mapping[str, JSON], loops: int, builds: bool) -> float:
     """Return the most steps that the macros of a condition can take with these values.
+
+    Those that build a list copy it for each of its items, a hundred of them in the time of a step.
 
     A list is no longer than the longest of the values, or than all that the text adds to one another.
     """
@@ -118,7 +122,8 @@ def _steps(text: str, values: Mapping[str, JSON], loops: int) -> int:
             waiting.extend(value)
         if longest > MAX_STEPS:
             break
-    return int((longest * (text.count("+") + 1)) ** loops)
+    longest *= text.count("+") + 1
+    return float(longest**loops * max(1.0, longest / 100 if builds else 1.0))
 
 
 def _check_known(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:
