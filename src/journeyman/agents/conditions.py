@@ -107,23 +107,23 @@ def _nested_macros(text: str) -> int:
 def _steps(text: str, values: Mapping[str, JSON], loops: int, builds: bool) -> float:
     """Return the most steps that the macros of a condition can take with these values.
 
-    Those that build a list copy it for each of its items, a hundred of them in the time of a step.
-
-    A list is no longer than the longest of the values, or than all that the text adds to one another.
+    A list is no longer than the longest of the values, or than all that the text adds to one another. Macros that build
+    a list copy it, with all that is in it, for each of its items: a hundred values in the time of a step.
     """
-    longest, waiting = text.count(",") + 1, list(values.values())
-    while waiting:
+    written = text.count(",") + 1  # items of a list in the text, at most
+    longest, total, waiting = written, 0, list(values.values())
+    while waiting and longest <= MAX_STEPS:
         value = waiting.pop()
+        total += 1
         if isinstance(value, dict):
             longest = max(longest, len(value))
             waiting.extend(value.values())
         elif isinstance(value, list):
             longest = max(longest, len(value))
             waiting.extend(value)
-        if longest > MAX_STEPS:
-            break
-    longest *= text.count("+") + 1
-    return float(longest**loops * max(1.0, longest / 100 if builds else 1.0))
+    added = text.count("+") + 1
+    copied = max(total, longest * written) * added / 100 if builds else 1.0
+    return float((longest * added) ** loops * max(1.0, copied))
 
 
 def _check_known(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:
