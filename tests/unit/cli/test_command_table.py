@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from journeyman.cli.command_table import COMMANDS
 
 LOADED = """
@@ -31,6 +33,7 @@ def test_the_help_imports_no_command_and_nothing_heavy() -> None:
     assert loaded & set(modules) == set()
 
 
+@pytest.mark.long
 def test_the_help_of_a_group_imports_no_settings_and_no_other_command() -> None:
     modules = modules_of("runs", "--help")
     assert "journeyman.cli.commands.runs" in modules

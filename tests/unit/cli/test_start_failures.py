@@ -46,7 +46,12 @@ def test_a_process_without_a_limit_has_enough_memory() -> None:
 
 # With a stack this large, the system refuses a thread as it does when a user may have no more of them.
 @pytest.mark.parametrize(
-    ("megabytes", "stack", "sentence"), [(100, 8, MEMORY), (800, 1024, THREADS), (1500, 1024, THREADS)]
+    ("megabytes", "stack", "sentence"),
+    [
+        (100, 8, MEMORY),
+        pytest.param(800, 1024, THREADS, marks=pytest.mark.long),
+        pytest.param(1500, 1024, THREADS, marks=pytest.mark.long),
+    ],
 )
 def test_serve_ends_with_one_sentence(tmp_path: Path, megabytes: int, stack: int, sentence: str) -> None:
     (tmp_path / "agent.yaml").write_text("type: react_agent\nname: a\nprompt: p\n")
