@@ -383,6 +383,65 @@ async def test_take_over_raises_every_open_run_and_lists_those_at_work(journal: 
     assert row.epoch == 1
 
 
+async def in_progress(journal: Journal, *runs: str) -> None:
+    """Accept runs on one thread each, and begin a model call of each."""
+    for run in runs:
+        await commit(journal, accepted(run, thread=f"ann/{run}"), epoch=journal.epoch)
+        await commit(journal, step(run, ModelCalled(call="m1", model="m"), epoch=journal.epoch))
+
+
+async def taken_over(journal: Journal, *driven: str) -> list[tuple[str, int, bool]]:
+    """Open the journal again, take over, and drive these runs. Returns the suspects before that."""
+    await journal.close()
+    await journal.open()
+    await journal.take_over()
+    found = [tuple(each) for each in await journal.suspects()]
+    for run in driven:
+        resumed = RunResumed(epoch=journal.epoch, reason="taken_over")
+        await commit(journal, step(run, resumed, ModelCalled(call="m1", model="m"), epoch=journal.epoch))
+    return found  # type: ignore[return-value]
+
+
+async def test_unclean_ends_are_counted_against_runs_with_a_step_in_progress(journal: Journal) -> None:
+    await in_progress(journal, "r1", "r2", "r3")
+    await commit(journal, step("r3", said("done")))
+    assert await taken_over(journal, "r1") == [("r2", 1, False), ("r1", 1, False)]
+    assert await taken_over(journal, "r1") == [("r1", 2, False), ("r2", 1, False)], "r2 was not driven"
+    await journal.note_alone("r1")
+    await journal.note_alone("r2")
+    assert await taken_over(journal, "r1", "r2") == [("r1", 3, False), ("r2", 1, False)]
+    await journal.note_alone("r2")
+    await journal.note_alone("r1")
+    assert await taken_over(journal, "r1") == [("r1", 4, True), ("r2", 2, False)]
+    await commit(journal, step("r1", RunPaused(), epoch=journal.epoch, known=99))
+    assert await taken_over(journal) == [("r2", 2, False)], "it is not running"
+    await journal.drop_crash_counts()
+    assert await journal.suspects() == []
+
+
+async def test_a_run_that_is_alone_no_more_is_not_blamed(journal: Journal) -> None:
+    await in_progress(journal, "r1")
+    await taken_over(journal, "r1")
+    await journal.note_alone("r1")
+    await journal.note_alone(None)
+    assert await taken_over(journal, "r1") == [("r1", 2, False)]
+
+
+async def test_a_clean_end_is_not_counted(journal: Journal) -> None:
+    await in_progress(journal, "r1")
+    await journal.note_clean_end()
+    assert await taken_over(journal, "r1") == []
+    assert await taken_over(journal, "r1") == [("r1", 1, False)]
+
+
+async def test_counts_go_with_their_runs(journal: Journal) -> None:
+    await in_progress(journal, "r1", "r2")
+    await taken_over(journal, "r1", "r2")
+    await commit(journal, step("r1", RunFinished(), epoch=2, known=99))
+    assert await journal.erase_thread("ann/r1", 1, "ann")
+    assert await taken_over(journal, "r2") == [("r2", 2, False)]
+
+
 # --- messages
 
 

@@ -155,8 +155,8 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
 class Lack(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a run needs that the process does not have: an agent, a tool, the code of a node, a gateway, a release.
 
-    `name` names it; the gateway of the settings has no name. `billed`: it may have billed
-    a call that it did not answer.
+    `name` names it; the gateway of the settings has no name. Of an operator's hold it is a code and the id of the held
+    run. `billed`: the gateway may have billed a call that it did not answer.
     """
 
     kind: Literal["agent", "tool", "node", "gateway", "release", "operator"]
@@ -488,3 +488,4 @@ Event = (
 
 Ended = RunFinished | RunFailed | RunCancelled
 END_TYPES = ("run_finished", "run_failed", "run_cancelled")
+START_TYPES = ("run_started", "run_resumed", "run_forked")  # with each, a process begins to drive the run

@@ -8,7 +8,7 @@ transaction (`projection/`) and can be rebuilt from them.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -61,6 +61,17 @@ class IdempotencyClaim(msgspec.Struct, frozen=True, kw_only=True):
     body_hash: str
     expires: int  # µs since the epoch
     made: str = ""  # a run's id or another name; if empty, the journal stores the batch's first event, `stream#seq`
+
+
+class Suspect(NamedTuple):
+    """A run that may have ended the server: a step of it was in progress at `crashes` unclean ends.
+
+    `blamed`: at the last of them, no other run was driven.
+    """
+
+    run_id: str
+    crashes: int
+    blamed: bool
 
 
 class StoredDefinition(msgspec.Struct, frozen=True):
@@ -348,6 +359,25 @@ class Journal(Protocol):
 
     async def take_over(self) -> Sequence[RunRow]:
         """Raise every open run to the epoch of this start. Returns the running and paused ones, oldest first."""
+        ...
+
+    async def suspects(self) -> Sequence[Suspect]:
+        """Return the running runs that had a step in progress at an unclean end, by crashes and then by age.
+
+        Those with the most crashes come first, and of them the newest.
+        """
+        ...
+
+    async def note_alone(self, run_id: str | None) -> None:
+        """Note that from now on this process drives no run but this suspect. None: it drives any."""
+        ...
+
+    async def drop_crash_counts(self) -> None:
+        """Count from zero again for every run: what ended the server was found."""
+        ...
+
+    async def note_clean_end(self) -> None:
+        """Note that this process ends on purpose: what it leaves open does not count as a crash."""
         ...
 
     async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:

@@ -10,7 +10,7 @@ import msgspec
 from journeyman.errors import BaseError, StorageError
 from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
-from journeyman.events.events import ToolCallStarted
+from journeyman.events.events import START_TYPES, ToolCallStarted
 from journeyman.events.messages import JSON
 from journeyman.events.streams import event_key_range, thread_stream, visible_key_range
 from journeyman.events.transcript import stored_message
@@ -31,6 +31,7 @@ from journeyman.journal.journal import (
     RunRow,
     Size,
     StoredDefinition,
+    Suspect,
     ThreadRow,
     ToolOutputRow,
 )
@@ -59,6 +60,9 @@ class MemoryTables:
         self.files: dict[str, FileRow] = {}
         self.outputs: dict[tuple[str, str], ToolOutputRow] = {}
         self.file_references: set[tuple[str, str]] = set()  # (thread, file)
+        self.crashes: dict[str, Suspect] = {}
+        self.alone: tuple[str | None, int] = None, 0  # the run that is driven alone, and the epoch
+        self._clean_epoch = 0
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -73,6 +77,31 @@ class MemoryTables:
 
     def open_runs(self) -> Sequence[Run]:
         return [run for run in self.runs.values() if run.open]
+
+    def since_last_start(self, run: Run) -> Sequence[Entry]:
+        entries = self.events.get(run.id, [])
+        starts = [place for place, entry in enumerate(entries) if entry.type in START_TYPES]
+        return entries[starts[-1] :] if starts else ()
+
+    def clean_epoch(self) -> int:
+        return self._clean_epoch
+
+    def save_clean_epoch(self, epoch: int) -> None:
+        self._clean_epoch = epoch
+
+    def count_crash(self, run: Run) -> None:
+        before = self.crashes.get(run.id, Suspect(run.id, 0, False))
+        self.crashes[run.id] = Suspect(run.id, before.crashes + 1, self.alone == (run.id, run.epoch))
+
+    def suspects(self) -> Sequence[Suspect]:
+        found = [each for each in self.crashes.values() if self.runs[each.run_id].status == "running"]
+        return sorted(found, key=lambda each: (-each.crashes, -self.runs[each.run_id].accepted_no))
+
+    def save_alone(self, run_id: str | None, epoch: int) -> None:
+        self.alone = run_id, epoch
+
+    def drop_crash_counts(self, ended_only: bool) -> None:
+        self.crashes = {id: each for id, each in self.crashes.items() if ended_only and self.runs[id].open}
 
     def last_started(self, thread: str) -> str | None:
         started = [run for run in self.runs.values() if run.thread == thread and run.started_at is not None]
@@ -189,6 +218,7 @@ class MemoryTables:
         for stream in (*erased, thread_stream(thread)):
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
+            self.crashes.pop(stream, None)
         self.approvals = {id: row for id, row in self.approvals.items() if row.run not in erased}
         self.outputs = {key: row for key, row in self.outputs.items() if row.run not in erased}
         self.claims = {key: claim for key, claim in self.claims.items() if not _is_made_by(claim, thread, erased)}
@@ -258,6 +288,18 @@ class MemoryJournal:
 
     async def take_over(self) -> Sequence[RunRow]:
         return self._transactions.take_over(self._epoch)
+
+    async def suspects(self) -> Sequence[Suspect]:
+        return self.tables.suspects()
+
+    async def note_alone(self, run_id: str | None) -> None:
+        self.tables.save_alone(run_id, self._epoch)
+
+    async def drop_crash_counts(self) -> None:
+        self.tables.drop_crash_counts(ended_only=False)
+
+    async def note_clean_end(self) -> None:
+        self.tables.save_clean_epoch(self._epoch)
 
     async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:
         found = [run for run in self.tables.runs.values() if run.lacks is not None and run.accepted_no > after]

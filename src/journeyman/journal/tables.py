@@ -25,6 +25,7 @@ from journeyman.journal.journal import (
     RunRow,
     RunStatus,
     StoredDefinition,
+    Suspect,
     ThreadRow,
     ToolOutputRow,
 )
@@ -114,6 +115,34 @@ class Tables(Protocol):
 
     def open_runs(self) -> Sequence[Run]:
         """Return all runs that have not ended, oldest first."""
+        ...
+
+    def since_last_start(self, run: Run) -> Sequence[Entry]:
+        """Return the events of a run since it was last started, resumed or forked, with that event first."""
+        ...
+
+    def clean_epoch(self) -> int:
+        """Return the epoch of the last process that ended on purpose while it drove runs, 0 if there was none."""
+        ...
+
+    def save_clean_epoch(self, epoch: int) -> None:
+        """Store the epoch of a process that ends on purpose."""
+        ...
+
+    def count_crash(self, run: Run) -> None:
+        """Count an unclean end against a run. The run is blamed if it was alone in its epoch."""
+        ...
+
+    def suspects(self) -> Sequence[Suspect]:
+        """Return the running runs that were counted against, as `Journal.suspects` does."""
+        ...
+
+    def save_alone(self, run_id: str | None, epoch: int) -> None:
+        """Store that this run alone is driven in this epoch. None: no run is alone."""
+        ...
+
+    def drop_crash_counts(self, ended_only: bool) -> None:
+        """Delete what was counted against runs that have ended, or against all."""
         ...
 
     def last_started(self, thread: str) -> str | None:

@@ -36,8 +36,9 @@ from journeyman.events.events import (
     ThreadErased,
 )
 from journeyman.events.streams import EventRef, ThreadRef, is_run, is_thread, principal_stream, thread_key_of
+from journeyman.journal.crash_counting import count_crashes
 from journeyman.journal.idempotency import replayed_result
-from journeyman.journal.journal import Append, Batch, Committed, FileRow, IdempotencyClaim, RunRow
+from journeyman.journal.journal import Append, Batch, Committed, FileRow, IdempotencyClaim, RunRow, Suspect
 from journeyman.journal.projection.project import project, project_step
 from journeyman.journal.projection.thread_rows import is_pinned
 from journeyman.journal.tables import Run, Tables, Thread, require_run, require_thread
@@ -372,12 +373,32 @@ class Transactions:
     # --- take-over and erasure
 
     def take_over(self, epoch: int) -> Sequence[RunRow]:
-        """Raise every open run to `epoch`. Returns those that hold their thread's slot, oldest first."""
+        """Raise every open run to `epoch`. Returns those that hold their thread's slot, oldest first.
+
+        If the process before this one ended uncleanly, that is counted against the runs whose steps it was performing.
+        """
         runs = self._tables.open_runs()
+        count_crashes(self._tables, runs)
         for run in runs:
             run.epoch = epoch
             self._tables.save_run(run)
         return [run.row() for run in runs if run.status != "queued"]
+
+    def suspects(self) -> Sequence[Suspect]:
+        """Return the running runs that were counted against, as `Journal.suspects` does."""
+        return self._tables.suspects()
+
+    def note_alone(self, run_id: str | None, epoch: int) -> None:
+        """Note that this run alone is driven in this epoch. None: no run is alone."""
+        self._tables.save_alone(run_id, epoch)
+
+    def drop_crash_counts(self) -> None:
+        """Count from zero again for every run."""
+        self._tables.drop_crash_counts(ended_only=False)
+
+    def note_clean_end(self, epoch: int) -> None:
+        """Note that the process of this epoch ends on purpose."""
+        self._tables.save_clean_epoch(epoch)
 
     def note_lack(self, run_id: str, lacks: str | None) -> None:
         """Note in the row of an open run what the run lacks, without an event. None: nothing."""

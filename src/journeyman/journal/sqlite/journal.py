@@ -29,6 +29,7 @@ from journeyman.journal.journal import (
     RunRow,
     Size,
     StoredDefinition,
+    Suspect,
     ThreadRow,
     ToolOutputRow,
 )
@@ -270,6 +271,19 @@ class SqliteJournal:
 
     async def note_lack(self, run_id: str, lacks: str | None) -> None:
         await self._writing().call(lambda transactions: transactions.note_lack(run_id, lacks))
+
+    async def suspects(self) -> Sequence[Suspect]:
+        found: Sequence[Suspect] = await self._writing().call(lambda transactions: transactions.suspects())
+        return found
+
+    async def note_alone(self, run_id: str | None) -> None:
+        await self._writing().call(lambda transactions: transactions.note_alone(run_id, self._epoch))
+
+    async def drop_crash_counts(self) -> None:
+        await self._writing().call(lambda transactions: transactions.drop_crash_counts())
+
+    async def note_clean_end(self) -> None:
+        await self._writing().call(lambda transactions: transactions.note_clean_end(self._epoch))
 
     async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:
         return await self._read_in_thread(lambda reads: reads.lacking(after, limit))

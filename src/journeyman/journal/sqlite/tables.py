@@ -24,6 +24,7 @@ from journeyman.journal.journal import (
     IdempotencyClaim,
     Owner,
     StoredDefinition,
+    Suspect,
     ToolOutputRow,
 )
 from journeyman.journal.sqlite.columns import (
@@ -293,6 +294,31 @@ class SqliteTables:
         if thread.active_run is None:
             self._idle.add(key)
 
+    # --- unclean ends
+
+    def since_last_start(self, run: Run) -> Sequence[Entry]:
+        return [Entry(run.id, *row) for row in self._db.execute(Q["since_last_start"], (run.accepted_no,))]
+
+    def clean_epoch(self) -> int:
+        return self._highest("clean_epoch", ())
+
+    def save_clean_epoch(self, epoch: int) -> None:
+        self._write("save_clean_epoch", (epoch,))
+
+    def count_crash(self, run: Run) -> None:
+        self._write("count_crash", (run.accepted_no, run.epoch))
+
+    def suspects(self) -> Sequence[Suspect]:
+        return [Suspect(id, crashes, bool(blamed)) for id, crashes, blamed in self._db.execute(Q["suspects"])]
+
+    def save_alone(self, run_id: str | None, epoch: int) -> None:
+        self._write("no_run_alone", ())
+        if run_id is not None:
+            self._write("run_alone", (epoch, self._number(run_id)))
+
+    def drop_crash_counts(self, ended_only: bool) -> None:
+        self._write("drop_crash_counts_of_ended" if ended_only else "drop_crash_counts", ())
+
     # --- messages
 
     def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
@@ -414,6 +440,7 @@ class SqliteTables:
         self._write("erase_approvals", (id,))
         self._write("erase_claims", (id,))
         self._write("erase_outputs", (number,))
+        self._write("drop_crash_count", (number,))
         self._write("erase_run", (number,))
         self._write("erase_stream", (number,))
         self._dirty_runs.pop(id, None)

@@ -318,6 +318,42 @@ SELECT value FROM meta WHERE key = 'epoch'
 -- name: raise_epoch
 INSERT INTO meta (key, value) VALUES ('epoch', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value
 
+-- name: clean_epoch
+SELECT max(value) FROM meta WHERE key = 'clean_epoch'
+
+-- name: save_clean_epoch
+INSERT INTO meta (key, value) VALUES ('clean_epoch', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: since_last_start
+SELECT seq, type, v, at, data FROM events WHERE stream = ?1 AND seq >= (
+    SELECT seq FROM events WHERE stream = ?1 AND type IN ('run_started', 'run_resumed', 'run_forked')
+    ORDER BY seq DESC LIMIT 1
+) ORDER BY seq
+
+-- name: count_crash
+INSERT INTO crash_counts (run, crashes) VALUES (?1, 1)
+ON CONFLICT (run) DO UPDATE SET crashes = crashes + 1, blamed = (alone = ?2)
+
+-- name: suspects
+SELECT r.id, c.crashes, c.blamed FROM crash_counts c JOIN runs r ON r.accepted_no = c.run
+WHERE r.status = 'running' ORDER BY c.crashes DESC, c.run DESC
+
+-- name: no_run_alone
+UPDATE crash_counts SET alone = 0 WHERE alone
+
+-- name: run_alone
+UPDATE crash_counts SET alone = ? WHERE run = ?
+
+-- name: drop_crash_counts
+DELETE FROM crash_counts
+
+-- name: drop_crash_counts_of_ended
+DELETE FROM crash_counts
+WHERE run NOT IN (SELECT accepted_no FROM runs WHERE status IN ('queued', 'running', 'paused'))
+
+-- name: drop_crash_count
+DELETE FROM crash_counts WHERE run = ?
+
 -- name: runs_of_thread
 SELECT accepted_no, id FROM runs WHERE thread = ? LIMIT 1
 
