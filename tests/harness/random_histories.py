@@ -64,6 +64,7 @@ class RandomHistory:
                 await self._stop()
             await runtime.crash()
             await runtime.boot()
+            await runtime.release_held()
             for run_id in runtime.run_ids:
                 if not runtime.state(run_id).ended:
                     runtime.spawn(runtime.follow, run_id)

@@ -31,6 +31,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.holds import is_hold_of
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
 from journeyman.files.blobs import MemoryBlobs
 from journeyman.files.store import FileStore
@@ -41,9 +42,12 @@ from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.suspect_runs import CrashPolicy
 from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.lacks import lack_of_row
 from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
 from journeyman.tools.spec import CallHost, CallRequest, Question, StoredTool, ToolOutcome, ToolSpec, Unanswered
 
@@ -153,6 +157,7 @@ class SteppedRuntime:
     away: bool = False  # whether the gateway is
     remote: tuple[str, ...] = ()  # tools of an MCP server
     server_away: bool = False  # whether that server is
+    crashed: CrashPolicy = "hold"
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     clock: ManualClock = field(default_factory=ManualClock)
     ids: SequentialIds = field(default_factory=SequentialIds)
@@ -180,11 +185,38 @@ class SteppedRuntime:
         )
         patience = GatewayPatience(clock=self.clock, rng=random.Random(1)) if self.patient else None
         runtime = build_runtime(
-            parts, catalog, performer, slots=self.slots, observe=self._observe, patience=patience, is_here=self.is_here
+            parts,
+            catalog,
+            performer,
+            slots=self.slots,
+            observe=self._observe,
+            patience=patience,
+            is_here=self.is_here,
+            crashed=self.crashed,
         )
         self.worker, self.runs = runtime.scheduler, runtime.runs
         self.forks, self.threads, self.lacking = runtime.forks, runtime.threads, runtime.lacking
-        await self.worker.recover()
+        await self._recover()
+
+    async def _recover(self) -> None:
+        """Take over. What that writes, such as that a run is held, is written at once."""
+        recovering = asyncio.create_task(self.worker.recover())
+        while not recovering.done():
+            await asyncio.sleep(0)
+            if self.disk.held and not recovering.done():
+                self.disk.write()
+        await recovering
+
+    @property
+    def holds(self) -> HeldRuns:
+        """Return what an operator holds and releases runs with."""
+        return HeldRuns(self.disk, Codec(), self.clock, self.worker.notify)
+
+    async def release_held(self) -> None:
+        """Release all held runs, as an operator does who has killed the server himself."""
+        for row in await self.disk.lacking():
+            if is_hold_of(lack_of_row(row.lacks or ""), row.id):
+                self.spawn(self.holds.release, row.id)
 
     def _observe(self, run: AgentState, drafts: Any) -> None:
         self.lacking.observe(run, drafts)

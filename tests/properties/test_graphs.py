@@ -63,6 +63,7 @@ async def lived(runtime: SteppedGraphRuntime, picks: list[int], crashes: list[in
             if written in crashes:
                 await runtime.crash()
                 await runtime.boot()
+                await runtime.release_held()
         elif runtime.gates:
             runtime.open_gate(pick % len(runtime.gates))
         elif rows := await runtime.disk.approvals(None):

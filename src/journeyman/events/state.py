@@ -133,8 +133,9 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def only_lacks(self) -> bool:
-        """Whether the run is paused for what it lacks, and for no human."""
-        return self.status == "paused" and self.lacks is not None and not self.waiting_for
+        """Whether the run is paused for what it lacks, and for no human: neither an answer nor an operator."""
+        lack = self.lacks if self.status == "paused" else None
+        return lack is not None and lack.kind != "operator" and not self.waiting_for
 
     @property
     def all_calls(self) -> tuple[CallState, ...]:

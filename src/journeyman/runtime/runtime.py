@@ -14,10 +14,12 @@ from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RUN_SLOTS, RunScheduler
+from journeyman.runtime.engine.suspect_runs import CrashPolicy
 from journeyman.runtime.lacking_runs import FIRST_RATE, IsHere, LackingRuns
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.threads import Threads
@@ -34,6 +36,7 @@ class Runtime:
     forks: Forks
     threads: Threads
     waiting: WaitingRuns
+    held: HeldRuns
     deadlines: ApprovalDeadlines
     retention: Retention
     lacking: LackingRuns
@@ -52,17 +55,19 @@ def build_runtime(
     patience: GatewayPatience | None = None,
     is_here: IsHere | None = None,
     first_rate: float = FIRST_RATE,
+    crashed: CrashPolicy = "hold",
 ) -> Runtime:
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
     `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
     is called with each committed batch of a run. `children` replaces what starts child runs. `patience` is that with
     gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it is back; None: it is.
-    `first_rate`: runs a second that go on then at first.
+    `first_rate`: runs a second that go on then at first. `crashed`: what becomes of a run that ends the server each
+    time.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
-    scheduler = RunScheduler(parts, performer, meters, observe, slots, children, patience)
+    scheduler = RunScheduler(parts, performer, meters, observe, slots, children, patience, crashed)
     submission = Submission(parts, scheduler, budgets)
     runs = Runs(parts, scheduler, registry, submission)
     return Runtime(
@@ -72,6 +77,7 @@ def build_runtime(
         forks=Forks(parts, runs, submission),
         threads=Threads(parts, scheduler),
         waiting=WaitingRuns(parts, scheduler),
+        held=HeldRuns(parts.journal, parts.codec, parts.clock, scheduler.notify),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock, parts.files),
         lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None, first_rate),

@@ -162,6 +162,7 @@ def join(
         patience=None if in_process else _patience(settings, clock),
         is_here=models.is_here if isinstance(models, Models) else None,
         first_rate=settings.gateway_first_rate,
+        crashed=settings.crashed_runs,
     )
     names = LabelNames(partial(models_of, agents), services.is_configured)
     traces, untraced = tracing(os.environ)

@@ -8,6 +8,7 @@ from journeyman.errors import StateError
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.events import Event, RunCancelled
 from journeyman.events.fold import AgentState, apply
+from journeyman.journal.crash_counting import BEGINNINGS
 from journeyman.journal.journal import Append, Batch, Committed, Pending, StoredDefinition
 from journeyman.journal.transactions import CANCEL_REQUESTED
 from journeyman.runtime.engine.run_parts import RunParts
@@ -24,7 +25,13 @@ class Recorder:
     entries of other runs that its batches started: child runs, and the next run of the thread.
     """
 
-    def __init__(self, parts: RunParts, state: AgentState, observe: Observe | None = None) -> None:
+    def __init__(
+        self, parts: RunParts, state: AgentState, observe: Observe | None = None, first_durable: bool = False
+    ) -> None:
+        """`first_durable`: wait until the first batch that begins a step is durable, before that step is performed.
+
+        So an end of the server by this step is known to the next start.
+        """
         self._journal = parts.journal
         self._codec = parts.codec
         self._clock = parts.clock
@@ -37,6 +44,7 @@ class Recorder:
         self._pending: Pending | None = None
         self._children: list[Append] = []  # child runs that begin with the next batch
         self._definitions: list[StoredDefinition] = []
+        self._first_durable = first_durable
         self.has_new_children = False  # a batch with child runs was submitted: see `new_children`
         self.state = state
         self.started: list[Entry] = []
@@ -70,6 +78,9 @@ class Recorder:
         append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
         self._submitted = drafts
         self._pending = self._journal.submit(self._batch_of(append))
+        if self._first_durable and any(draft.type in BEGINNINGS for draft in drafts):
+            self._first_durable = False
+            await self.wait_durable()
 
     def _batch_of(self, append: Append) -> Batch:
         if not self._children:

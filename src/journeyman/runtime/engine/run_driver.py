@@ -12,6 +12,7 @@ from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Ended, Event, Failure, Lack, RunCancelled, RunFailed, RunPaused, RunResumed
 from journeyman.events.fold import AgentState
+from journeyman.events.holds import CRASHED, is_held
 from journeyman.runtime.engine.children import Children, ChildrenStatus
 from journeyman.runtime.engine.end_events import closing_events
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
@@ -61,7 +62,16 @@ class RunDriver:
             log.exception("a run cannot be driven", extra={"run_id": recorder.state.run_id})
             await self._fail(recorder, (), BaseError("The run failed inside the server."))
 
+    async def fail_crashed(self, recorder: Recorder, text: str) -> None:
+        """Fail a run that ends the server each time that it is driven."""
+        resumed = RunResumed(epoch=self._parts.journal.epoch, reason="taken_over")
+        await self._fail(recorder, (resumed,), BaseError(text, code=CRASHED))
+
     async def _drive(self, recorder: Recorder, mailbox: Mailbox, live: LiveRun, recovered: bool) -> None:
+        if is_held(recorder.state):
+            await self._wait_for_release(recorder, mailbox)
+            if recorder.state.ended or is_held(recorder.state):
+                return
         try:
             agent = await self._parts.agents.of(recorder.state)
         except NewerDefinitionError:  # the release that wrote it can continue the run, so nothing is recorded here
@@ -122,10 +132,19 @@ class RunDriver:
         self._children.notify(parent.run_id)
         return ()
 
+    async def _wait_for_release(self, recorder: Recorder, mailbox: Mailbox) -> None:
+        """Keep a run paused that an operator holds, whatever the news is, unless it is a cancel or a release."""
+        hold = recorder.state.lacks
+        assert hold is not None
+        await self._wait_for(hold, recorder, mailbox, recovered=False)
+
     async def _wait_for(self, lack: Lack, recorder: Recorder, mailbox: Mailbox, recovered: bool) -> None:
         """Pause a run that cannot go on here until what it lacks is here, or end it if it was cancelled."""
+        held = is_held(recorder.state)
         while not recorder.state.ended:
             state = recorder.state
+            if held and not is_held(state):  # it was released
+                return
             if state.cancel is not None:
                 first = (await self._first_events(state, recovered)) or ()
                 await self._end(recorder, first, RunCancelled(by=state.cancel.by, reason=state.cancel.reason))

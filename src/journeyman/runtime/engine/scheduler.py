@@ -14,7 +14,7 @@ from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, HistoryUnreadableError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState
-from journeyman.journal.journal import Batch, Committed, Pending, RunRow
+from journeyman.journal.journal import Batch, Committed, Pending, RunRow, Suspect
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.live import LiveRun
@@ -26,6 +26,7 @@ from journeyman.runtime.engine.run_driver import RunDriver
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.run_waiters import RunWaiters
 from journeyman.runtime.engine.state_loading import load_state
+from journeyman.runtime.engine.suspect_runs import CrashPolicy, SuspectRuns
 from journeyman.runtime.engine.unreadable_history import end_unreadable
 from journeyman.telemetry.logs.formatters import ON_TERMINAL
 from journeyman.telemetry.logs.run_line import RunLine
@@ -82,10 +83,12 @@ class RunScheduler:
         slots: int = RUN_SLOTS,
         children: Children | None = None,
         patience: GatewayPatience | None = None,
+        crashed: CrashPolicy = "hold",
     ) -> None:
         """`meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them.
 
-        `patience` is that with gateways that are away; None: model calls fail then.
+        `patience` is that with gateways that are away; None: model calls fail then. `crashed` says what becomes of a
+        run that ends the server each time.
         """
         self._parts = parts
         self._journal = parts.journal
@@ -98,6 +101,9 @@ class RunScheduler:
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in order: whether they are recovered
         self._waiters = RunWaiters(parts.clock)
         self._commits: set[asyncio.Task[None]] = set()
+        self._suspects = SuspectRuns(parts, crashed, self._fail_crashed)
+        self._alone: str | None = None  # the only run that may start now, "" if none may; None: all may
+        self._telling_apart: asyncio.Task[None] | None = None  # drives the suspects, while there are some
         self.watched: Counter[str] = Counter()
         self.stopping = False
         self.suspended = False
@@ -140,21 +146,48 @@ class RunScheduler:
         if check is not None:
             await check(rows)
         running = [row for row in rows if row.status == "running"]
+        suspects = await self._suspects.hold_blamed(running)
+        self._alone = "" if suspects else None
         for row in running:
             self.start(row.id, recovered=True)
+        if suspects:
+            self._telling_apart = asyncio.create_task(self._drive_suspects(suspects), name="suspect runs")
         return len(running)
+
+    async def _drive_suspects(self, suspects: Sequence[Suspect]) -> None:
+        """Drive each suspect alone, then start the runs that waited meanwhile."""
+        await self._suspects.drive_each_alone(suspects, self._start_alone)
+        self._alone = None
+        self._start_following()
+
+    def _start_alone(self, run_id: str) -> asyncio.Task[None] | None:
+        """Start a run while all others wait. Returns its task, or None if it does not wait to be started."""
+        self._alone = run_id
+        if run_id in self._backlog:
+            self.start(run_id, recovered=True)
+        active = self._active.get(run_id)
+        return active.task if active else None
+
+    async def _fail_crashed(self, run_id: str, text: str) -> None:
+        """Fail a run that ends the server each time, without driving it."""
+        recorder = Recorder(self._parts, await load_state(self._journal, run_id), self._observe)
+        await self._driver.fail_crashed(recorder, text)
+        for entry in recorder.started:
+            if entry.type == "run_started":
+                self.start(entry.stream)
+        self._notify_parent(recorder.state)
 
     def start(
         self, run_id: str, entries: Sequence[Entry] = (), *, recovered: bool = False, urgent: bool = False
     ) -> None:
-        """Start a run, or queue it if all slots are taken.
+        """Start a run, or queue it if all slots are taken, or another run is driven alone.
 
         `entries`: the run's events, if the caller already has all of them. `urgent` skips the queue: for cancelled
         runs, which must end even if the slots are held by runs that wait for them.
         """
         if self.stopping or run_id in self._active:
             return
-        if len(self._active) >= self._slots and not urgent:
+        if (len(self._active) >= self._slots or self._alone not in (None, run_id)) and not urgent:
             self._backlog[run_id] = recovered or self._backlog.get(run_id, False)
             return
         recovered = self._backlog.pop(run_id, False) or recovered
@@ -253,7 +286,7 @@ class RunScheduler:
         _bind(loaded)
         if not loaded.ended:
             self._notify_parent(loaded)
-        recorder = Recorder(self._parts, loaded, self._observe)
+        recorder = Recorder(self._parts, loaded, self._observe, first_durable=recovered)
         active.loaded(recorder)
         await self._driver.drive(recorder, active.mailbox, active.live, recovered)
         for entry in recorder.started:
@@ -296,7 +329,11 @@ class RunScheduler:
         if state is not None:
             _log_run(state)
             self._notify_parent(state)
-        while self._backlog and len(self._active) < self._slots:
+        self._start_following()
+
+    def _start_following(self) -> None:
+        """Start the runs that wait, as long as there are slots. None is started while a run is driven alone."""
+        while self._backlog and len(self._active) < self._slots and self._alone is None:
             following = next(iter(self._backlog))
             self.start(following, recovered=self._backlog.pop(following))
 
@@ -317,6 +354,9 @@ class RunScheduler:
         """
         self.stopping = True
         self._wake_watchers()
+        if self._telling_apart is not None:
+            self._telling_apart.cancel()
+        await self._note_clean_end()
         tasks = self._tasks()
         if tasks and seconds > 0:
             await asyncio.wait(tasks, timeout=seconds)
@@ -326,6 +366,15 @@ class RunScheduler:
         # A task that was cancelled before its first step has not removed its run.
         self._active = {run_id: active for run_id, active in self._active.items() if not active.task.done()}
         self._waiters.release_all()
+
+    async def _note_clean_end(self) -> None:
+        """Note that what is in progress now is stopped on purpose, even if the process is killed before it is done."""
+        if not self._active:
+            return
+        try:
+            await self._journal.note_clean_end()
+        except BaseError as exc:
+            log.warning("that this end is clean cannot be noted: %s", exc.message)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [active.task for active in self._active.values()]

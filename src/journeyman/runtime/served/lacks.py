@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from journeyman.errors import BaseError
 from journeyman.events.events import Lack
+from journeyman.events.holds import CRASHED, HELD, held_run
 
 _SENTENCES = {
     "agent": "The agent {name!r} is not here: start the server with its folder and variables.",
@@ -18,6 +19,11 @@ _SENTENCES = {
     "gateway": "The gateway{named} cannot be used now: the run goes on when it answers.",
     "release": "A later release of Journeyman wrote what this run needs: start that release.",
     "operator": "An operator holds this run.",
+}
+_GOES_ON = "Release it with `POST /runs/{run_id}/release`, or cancel it."
+_HOLDS = {
+    CRASHED: f"Run {{run_id}} is held (`{CRASHED}`): the server ended uncleanly each time it drove the run. {_GOES_ON}",
+    HELD: f"An operator holds run {{run_id}}. {_GOES_ON}",
 }
 
 
@@ -33,6 +39,9 @@ class LackingError(BaseError):
 
 def sentence_of(lack: Lack) -> str:
     """Return what a run lacks, and what to do about it, as a sentence for people."""
+    if lack.kind == "operator" and lack.name:
+        code, run_id = held_run(lack)
+        return _HOLDS.get(code, _HOLDS[HELD]).format(run_id=run_id)
     named = f" {lack.name!r}" if lack.name else ""
     return _SENTENCES[lack.kind].format(name=lack.name, named=named)
 

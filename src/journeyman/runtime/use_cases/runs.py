@@ -201,7 +201,7 @@ class Runs:
 
     async def _only_lacks(self, row: RunRow) -> bool:
         """Check whether a run is paused for what it lacks, and for no human."""
-        if row.status != "paused" or row.lacks is None:
+        if row.status != "paused" or row.lacks is None or lack_of_row(row.lacks).kind == "operator":
             return False
         last = await self._journal.read(row.id, row.last_seq - 1, 1)
         event = last[0].event if last else None

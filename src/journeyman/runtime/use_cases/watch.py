@@ -97,8 +97,10 @@ class Watch:
 
 
 def _waits_for_human(entry: Entry) -> bool:
-    """Return whether the run pauses for a human, rather than for what it lacks."""
+    """Return whether the run pauses for a human, who answers or releases it, rather than for what it lacks."""
     if entry.type != "run_paused":
         return False
     event = entry.event
-    return isinstance(event, RunPaused) and (bool(event.waiting_for) or event.lacks is None)
+    if not isinstance(event, RunPaused):
+        return False
+    return bool(event.waiting_for) or event.lacks is None or event.lacks.kind == "operator"
