@@ -87,3 +87,22 @@ def test_prune_keeps_what_is_asked_and_the_rest_goes(shell: Shell) -> None:
     assert [item["thread_id"] for item in shell.json("threads")["items"]] == ["waits"], "an open run keeps its thread"
     assert shell.json("db", "verify")["damages"] == []
     assert shell("db", "migrate")[0] == 0
+
+
+@pytest.mark.long
+def test_a_run_is_held_and_released_without_a_server(shell: Shell) -> None:
+    assert shell("run", "Refund order 1044, amount 120", "support")[0] == 6
+    [run] = shell.json("runs", "list")["items"]
+    for _ in range(2):
+        assert shell.json("db", "hold", run["run_id"]) == {"run_id": run["run_id"], "held": True, "code": 0}
+    [held] = shell.json("runs", "list")["items"]
+    assert held["waiting_reason"].startswith(f"An operator holds run {run['run_id']}.")
+    [approval] = shell.json("approvals")["items"]
+    assert shell("approvals", "answer", approval["approval"], "approve", "support")[0] == 7
+    assert [each["status"] for each in shell.json("runs", "list")["items"]] == ["paused"]
+    assert shell.json("db", "release", run["run_id"])["held"] is False
+    assert shell("db", "release", run["run_id"])[0] == 1
+    assert "is not held" in shell.err
+    assert shell("db", "hold", "run_0")[0] != 0
+    assert "There is no run" in shell.err
+    assert shell.json("db", "verify")["damages"] == []

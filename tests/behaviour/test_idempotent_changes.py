@@ -42,7 +42,12 @@ async def test_every_changing_post_says_that_it_takes_a_key(made: MultiTenantApp
         and "Idempotency-Key" not in {each["name"] for each in methods["post"].get("parameters", ())}
     }
     kept_nowhere = {"/reload", "/agents/{name}/rollback"}  # change what the process serves, not the journal
-    same_again = {"/retention/prune", "/runs/cancel", "/files"}  # a second request finds nothing left to change
+    same_again = {
+        "/retention/prune",
+        "/runs/cancel",
+        "/runs/{run_id}/release",
+        "/files",
+    }  # a second request finds nothing left to change
     assert without == {*same_again, *kept_nowhere}
 
 

@@ -363,6 +363,7 @@ BODIES: dict[str, Any] = {
     "patch_thread_context": {"a": WORDS[:9000]},
     "patch_context": {"a": WORDS[:9000]},
     "cancel_run": {},
+    "release_run": {},
     "cancel_waiting_runs": {"agent": WORDS[:60]},
     "resume_run": {"answers": [{"approval": "no-such", "decision": "approve", "arguments": {"text": WORDS}}]},
     "fork_run": {"at": 1, "edits": {"messages": []}},

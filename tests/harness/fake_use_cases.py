@@ -46,6 +46,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.requests import (
     ApprovalOutcome,
     ForkRun,
@@ -325,6 +326,17 @@ class FakeWaitingRuns(WaitingRuns):
         return ["run_w"] if where.agent != "other" else []
 
 
+class FakeHeldRuns(HeldRuns):
+    """Only the run `run_h` is held."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def release(self, run_id: str) -> None:
+        if run_id != "run_h":
+            raise StateError("The run is not held.", code="not_held")
+
+
 class FakeThreads(Threads):
     def __init__(self) -> None:
         self.rows: dict[str, ThreadRow] = {}
@@ -449,6 +461,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "threads": FakeThreads(),
         "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
         "waiting": FakeWaitingRuns(),
+        "held": FakeHeldRuns(),
         "agent_registry": AgentRegistry({"support": fake_agent()}),
         "tool_registry": FakeRegistry(TOOL),
         "clock": clock or ManualClock(),

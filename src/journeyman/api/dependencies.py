@@ -22,6 +22,7 @@ from journeyman.runtime.retention import Keep
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
@@ -129,6 +130,7 @@ class ApiDependencies:
     threads: Threads
     files: FileStore
     waiting: WaitingRuns
+    held: HeldRuns
     agent_registry: AgentRegistry
     tool_registry: ListedTools
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # by tool name; returns how many results were removed

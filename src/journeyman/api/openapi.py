@@ -40,6 +40,7 @@ _MODELS = (
     schemas.ExecuteToolRequest,
     schemas.CancelWaitingRequest,
     schemas.CancelledRuns,
+    schemas.ReleasedRun,
     schemas.CreateThread,
     schemas.AddMessage,
     schemas.ResumeRequest,

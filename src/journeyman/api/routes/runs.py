@@ -29,6 +29,7 @@ from journeyman.api.schemas.runs import (
     CancelWaitingRequest,
     ForkRequest,
     ProcessAnswer,
+    ReleasedRun,
     ResumeRequest,
     RunAnswer,
     RunSummary,
@@ -54,6 +55,7 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
     _add_single(router, dependencies)
     _add_tool_output(router, dependencies)
     _add_changes(router, dependencies)
+    _add_release(router, dependencies)
     _add_fork(router, dependencies)
     _add_retry(router, dependencies)
     return router
@@ -177,6 +179,18 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
         key, anyone = key_of(context, f"/runs/{run_id}/resume", raw), context.known.may("approve:any")
         result = await dependencies.runs.answer(context.principal, run_id, given, anyone=anyone, key=key)
         return json_response(process_answer(result))
+
+
+def _add_release(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.post(
+        "/runs/{run_id}/release",
+        operation_id="release_run",
+        summary="Let a held run go on, of any principal",
+        responses=response_schema(ReleasedRun),
+    )
+    async def release_run(run_id: RunPath) -> Response:
+        await dependencies.held.release(run_id)
+        return json_response(ReleasedRun(run_id=run_id))
 
 
 def _add_fork(router: APIRouter, dependencies: ApiDependencies) -> None:

@@ -202,8 +202,8 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a run, or its status so far.
 
     `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread), `worker`, or what the
-    server lacks: `agent`, `tool`, `node`, `gateway` or `release`, with a sentence in `waiting_reason`.
-    `finish_reason` is that of the run's last reply.
+    server lacks: `agent`, `tool`, `node`, `gateway`, `release` or `operator` (it is held), with a sentence in
+    `waiting_reason`. `finish_reason` is that of the run's last reply.
     """
 
     run_id: str
@@ -282,6 +282,12 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     forked_at: int | None = None
     retried_from: str | None = None
     finish_reason: str | None = None
+
+
+class ReleasedRun(Struct, frozen=True, kw_only=True):
+    """The run that was released."""
+
+    run_id: str
 
 
 class ToolOutputAnswer(Struct, frozen=True, kw_only=True):

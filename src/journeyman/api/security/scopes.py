@@ -46,6 +46,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/runs/{run_id}/tool_output"): "admin",
     ("POST", "/runs/{run_id}/cancel"): "run",
     ("POST", "/runs/cancel"): "admin",
+    ("POST", "/runs/{run_id}/release"): "admin",
     ("POST", "/runs/{run_id}/resume"): "approve",
     ("POST", "/runs/{run_id}/fork"): "fork",
     ("POST", "/runs/{run_id}/retry"): "run",

@@ -86,6 +86,10 @@ class StreamFollower:
 
 
 def waits_for_human(data: dict[str, Any]) -> bool:
-    """Return whether a run that pauses waits for a human, by the frame's data, and not for what its server lacks."""
+    """Return whether a run that pauses waits for a human, by the frame's data, and not for what its server lacks.
+
+    A run that an operator holds waits for that operator.
+    """
     paused = data["data"]
-    return bool(paused.get("waiting_for")) or not paused.get("lacks")
+    lacks = paused.get("lacks")
+    return bool(paused.get("waiting_for")) or not lacks or lacks["kind"] == "operator"

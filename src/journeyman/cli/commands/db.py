@@ -1,4 +1,4 @@
-"""`journeyman db`: migrates, copies, restores, verifies and prunes the journal file."""
+"""`journeyman db`: migrates, copies, restores, verifies and prunes the journal file, and holds runs in it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from journeyman.cli.growing_count import GrowingCount
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
+from journeyman.events.codec import Codec
 from journeyman.files.blobs import DiskBlobs
 from journeyman.files.store import FileStore
 from journeyman.ids import RandomIds
@@ -26,9 +27,10 @@ from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.restore import restore
 from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.runtime.retention import Keep, Retention
+from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.settings import Settings
 
-app = typer.Typer(help="Migrate, copy, restore, verify and prune the journal file.")
+app = typer.Typer(help="Migrate, copy, restore, verify and prune the journal file, and hold runs.")
 MAX_DAMAGES = 100  # printed by `verify`
 MEGABYTE = 1_000_000
 
@@ -98,6 +100,41 @@ def verify(
     text = "\n".join(damages) or f"{path} is not damaged."
     CommandOutput(json=json).show({"path": str(path), "damages": damages}, text)
     raise typer.Exit(FAILED if damages else OK)
+
+
+@app.command("hold")
+def hold(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    json: Json = False,
+) -> None:
+    """Hold a run, so that the next start of the server does not resume it. The server must be stopped."""
+    asyncio.run(_change_hold(_database_path(Settings.read()), run_id, held=True))
+    CommandOutput(json=json).show({"run_id": run_id, "held": True}, f"Run {run_id} is held.")
+
+
+@app.command("release")
+def release(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    json: Json = False,
+) -> None:
+    """Release a held run, so that the next start of the server resumes it. The server must be stopped.
+
+    Beside a running server, use `POST /runs/RUN/release`.
+    """
+    asyncio.run(_change_hold(_database_path(Settings.read()), run_id, held=False))
+    text = f"Run {run_id} is released: the next start of the server resumes it."
+    CommandOutput(json=json).show({"run_id": run_id, "held": False}, text)
+
+
+async def _change_hold(path: Path, run_id: str, *, held: bool) -> None:
+    """Hold or release a run in the journal's file. No run is driven."""
+    journal = SqliteJournal(path)
+    await journal.open()
+    try:
+        runs = HeldRuns(journal, Codec(), SystemClock())
+        await (runs.hold(run_id) if held else runs.release(run_id))
+    finally:
+        await journal.close()
 
 
 @app.command("prune")

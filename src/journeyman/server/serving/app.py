@@ -130,6 +130,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
         threads=application.threads,
         files=application.files,
         waiting=application.runtime.waiting,
+        held=application.runtime.held,
         agent_registry=application.agents,
         tool_registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,

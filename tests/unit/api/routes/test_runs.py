@@ -112,3 +112,11 @@ async def test_a_fork_and_its_edits() -> None:
         refused = await request(app, "POST", f"/runs/{run}/fork", json=wrong)
         assert (refused.status, where in refused.json()["error"]) == (422, True)
     assert (await request(app, "POST", "/runs/nope/fork", json={"at": 1})).status == 404
+
+
+async def test_a_held_run_is_released() -> None:
+    app = build_app(make_ports())
+    released = await request(app, "POST", "/runs/run_h/release")
+    assert (released.status, released.json()) == (200, {"run_id": "run_h"})
+    refused = await request(app, "POST", "/runs/run_1/release")
+    assert (refused.status, refused.json()["code"]) == (409, "not_held")
