@@ -112,6 +112,15 @@ def drop_root_privileges() -> None:
     drop_privileges(_FILE_CAPABILITIES)
 
 
+def close_memory() -> None:
+    """Keep other processes of this user from reading this process: its memory, environment and core dumps.
+
+    A program that is executed later is readable again. Does nothing on systems other than Linux.
+    """
+    if linux:
+        prctl(_DUMPABLE, 0)
+
+
 def no_new_privileges() -> None:
     """Set no_new_privs: no program that is executed later gains privileges."""
     prctl(_NO_NEW_PRIVILEGES, 1)
