@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -25,6 +26,14 @@ from journeyman.resilience.rate_limit import Rate
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
 ACCESS_PREFIXES = ("AUTH_", "API_KEY", "JWT_")  # settings that say who may call
+_SECRETS_OF_FILES = (
+    "litellm_gateway_api_key",
+    "openai_api_key",
+    "redis_url",
+    "api_key",
+    "journeyman_api_key",
+    "jwt_secret_key",
+)
 _SEED_KEY = re.compile(r"[A-Za-z0-9_-]{32,512}")
 
 
@@ -33,7 +42,8 @@ class Settings(BaseSettings):
 
     Create it with `Settings.read()`, which reports all invalid values in one ConfigurationError. Arguments override the
     environment, which overrides `.env`; an empty value counts as unset, and one in the environment hides that of
-    `.env`. Relative paths are relative to the working directory.
+    `.env`. A secret that is not set is read from its `…_FILE`, and the environment is not changed. Relative paths are
+    relative to the working directory.
     """
 
     model_config = SettingsConfigDict(
@@ -44,8 +54,10 @@ class Settings(BaseSettings):
     # the gateway and the models
     litellm_gateway_url: str | None = None
     litellm_gateway_api_key: SecretStr | None = None
+    litellm_gateway_api_key_file: Path | None = None  # this and each `…_file` of a secret: its value is the first line
     openai_base_url: str | None = None  # counts only together with the key, and without LITELLM_GATEWAY_URL
     openai_api_key: SecretStr | None = None
+    openai_api_key_file: Path | None = None
     default_model: str | None = None
     timeout_seconds: float = Field(30, gt=0, le=86_400)  # idle time of a model or HTTP call; total time of a tool call
     gateway_patience_seconds: float | None = Field(None, ge=0)  # how long a run waits for its gateway; None: no end
@@ -78,6 +90,7 @@ class Settings(BaseSettings):
     file_max_bytes: int = Field(20_000_000, ge=1, le=2**40)  # of one file
     files_max_bytes: int = Field(1_000_000_000, ge=0, le=2**50)  # of all files of a principal
     redis_url: SecretStr | None = None
+    redis_url_file: Path | None = None
 
     # the server
     host: str = "127.0.0.1"
@@ -99,7 +112,9 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
     journeyman_api_key: SecretStr | None = None  # the key that CLI commands send to a server
+    journeyman_api_key_file: Path | None = None
     jwt_secret_key: SecretStr | None = None
+    jwt_secret_key_file: Path | None = None
     jwt_jwks_url: str | None = None
     jwt_algorithm: Literal["HS256", "RS256", "ES256"] | None = None
     jwt_audience: str | None = None
@@ -196,10 +211,23 @@ class Settings(BaseSettings):
 
     @property
     def seed_key(self) -> str | None:
-        """The first admin key: API_KEY, or the first line of API_KEY_FILE. None: neither is set."""
-        if self.api_key is not None:
-            return self.api_key.get_secret_value()
-        return None if self.api_key_file is None else _first_line(self.api_key_file)
+        """The first admin key. None: it is not set."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """The files that hold secrets of the settings, among them `.env`, which may not exist."""
+        paths = (
+            self.litellm_gateway_api_key_file,
+            self.openai_api_key_file,
+            self.redis_url_file,
+            self.api_key_file,
+            self.journeyman_api_key_file,
+            self.jwt_secret_key_file,
+            self.ssl_key_path,
+            Path(".env"),
+        )
+        return tuple(path for path in paths if path is not None)
 
     @property
     def jwt_configured(self) -> bool:
@@ -215,8 +243,7 @@ class Settings(BaseSettings):
         """Return every secret value of the settings, including passwords within URLs, for masking."""
         values = [getattr(self, name) for name in type(self).model_fields]
         known = tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
-        known += tuple(found for value in values if isinstance(value, str) for found in passwords(value))
-        return known if self.api_key_file is None else (*known, _first_line(self.api_key_file))
+        return known + tuple(found for value in values if isinstance(value, str) for found in passwords(value))
 
     def shown(self) -> dict[str, Any]:
         """Return every setting by name, in capitals, as people may see it. Whatever shows a setting takes it from here.
@@ -277,13 +304,30 @@ class Settings(BaseSettings):
             raise ValueError("Begin the path with a slash, for example /agents.")
         return value.rstrip("/")
 
-    @field_validator("api_key", "api_key_file")
+    @model_validator(mode="before")
     @classmethod
-    def _long_key(cls, value: Any) -> Any:
-        if isinstance(value, Path) and not value.is_file():
-            raise ValueError("There is no such file. Create it with the first admin key as its only line.")
-        secret = _first_line(value) if isinstance(value, Path) else value.get_secret_value() if value else None
-        if secret is not None and not _SEED_KEY.fullmatch(secret):
+    def _read_files(cls, values: Any) -> Any:
+        """Take secrets that are not set from their files. Files that cannot be used are reported by `_usable_file`."""
+        found = {}
+        for name in _SECRETS_OF_FILES:
+            if (path := values.get(f"{name}_file")) and not values.get(name):
+                with contextlib.suppress(ValueError):
+                    found[name] = _first_line(Path(path))
+        return {**values, **found}
+
+    @field_validator(*(f"{name}_file" for name in _SECRETS_OF_FILES))
+    @classmethod
+    def _usable_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("There is no such file. Create it with the secret as its only line.")
+        if value is not None and not _first_line(value):
+            raise ValueError("The file's first line is empty. Write the secret there.")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _long_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _SEED_KEY.fullmatch(value.get_secret_value()):
             raise ValueError(
                 "The key needs at least 32 characters from A-Z a-z 0-9 _ and -. Make one with `python -c 'import "
                 "secrets; print(secrets.token_urlsafe(32))'`."

@@ -75,6 +75,21 @@ def test_the_variables_of_compose_are_settings_and_named_in_the_example() -> Non
     assert not {name for name in asked if f"{name}=" not in example}
 
 
+def test_the_server_reads_its_secrets_from_files_and_gets_no_key_that_changes_its_proxy() -> None:
+    compose = _compose()
+    server, proxy = compose["services"]["journeyman"], compose["services"]["litellm"]
+    files = {name: value for name, value in server["environment"].items() if name.endswith("_FILE")}
+    assert files == {
+        "API_KEY_FILE": "/run/secrets/first-admin-key",
+        "LITELLM_GATEWAY_API_KEY_FILE": "/run/secrets/gateway-key",
+    }
+    assert set(server["secrets"]) == {path.rpartition("/")[2] for path in files.values()} <= set(compose["secrets"])
+    assert not {name for name in server["environment"] if name.endswith("_KEY")}
+    assert "MASTER" not in str(server)
+    assert proxy["secrets"] == ["gateway-key"]
+    assert "custom_auth: litellm_auth.user_api_key_auth" in (DEPLOY / "litellm.yaml").read_text()
+
+
 def test_base_images_are_named_by_their_digest() -> None:
     for path in (DEPLOY / "Dockerfile", FIRST_PROJECT / "Dockerfile"):
         [base] = re.findall(r"^ARG PYTHON=(.+)$", path.read_text(), re.MULTILINE)

@@ -146,6 +146,48 @@ def proxy(proxy_command: str, rounds: str, tmp_path_factory: pytest.TempPathFact
         fake.kill_group()
 
 
+@pytest.fixture
+def deployed(proxy_command: str, tmp_path: Path) -> Iterator[str]:
+    """LiteLLM with the files of the deployment: its URL."""
+    for name in ("litellm.yaml", "litellm_auth.py"):
+        (tmp_path / name).write_text((ROOT / "deploy" / name).read_text())
+    (tmp_path / "gateway-key").write_text(f"{KEY}\n")
+    port = free_port()
+    settings = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "NO_PROXY": "127.0.0.1",
+        "LITELLM_MASTER_KEY": "sk-master",
+        "GATEWAY_KEY_FILE": str(tmp_path / "gateway-key"),
+    }
+    argv = [proxy_command, "--config", "litellm.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    child = Child("litellm", argv, tmp_path, environment(**settings), cwd=tmp_path)
+    try:
+        child.wait_http(f"http://127.0.0.1:{port}/health/liveliness", 120, 0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.kill_group()
+
+
+async def test_the_key_of_the_server_opens_models_alone(deployed: str) -> None:
+    async with aiohttp.ClientSession(trust_env=False) as http:
+
+        async def status(key: str, method: str, path: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            async with http.request(method, deployed + path, headers=headers, json={}) as answer:
+                return answer.status
+
+        assert await status(KEY, "GET", "/v1/models") == 200
+        assert await status(KEY, "POST", "/v1/chat/completions") != 401
+        changes = (
+            ("POST", "/key/generate"),
+            ("POST", "/model/new"),
+            ("GET", "/model/info"),
+            ("POST", "/config/update"),
+        )
+        assert {await status(KEY, *change) for change in changes} == {401}
+        assert {await status(key, "GET", "/v1/models") for key in ("", "sk-other", KEY[:-1])} == {401}
+
+
 def _agents(folder: Path) -> Path:
     agents = folder / "agents"
     (agents / "tools").mkdir(parents=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -172,6 +173,48 @@ def test_a_host_open_to_others_is_accepted_with_authentication(alone: Path) -> N
     settings = Settings.read(host="0.0.0.0", auth_mode="required", api_key_file="key")
     assert settings.seed_key == "k" * 40
     assert settings.seed_key in settings.secrets()
+
+
+SECRETS = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+LONG = "s" * 40
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_each_secret_may_be_in_a_file_and_is_known_and_not_in_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch, alone: Path
+) -> None:
+    """A secret that is added later needs its `…_FILE` too."""
+    (alone / "secret").write_text(f"{LONG}\r\na second line\n")
+    monkeypatch.setenv(f"{name.upper()}_FILE", str(alone / "secret"))
+    monkeypatch.setenv("JWT_AUDIENCE", "us" if "jwt" in name else "")
+    monkeypatch.setenv("JWT_ISSUER", "them" if "jwt" in name else "")
+    before = dict(os.environ)
+    settings = Settings.read()
+    assert getattr(settings, name).get_secret_value() == LONG
+    assert settings.secrets() == (LONG,)
+    assert alone / "secret" in settings.secret_paths
+    assert LONG not in repr(settings) + settings_text(settings)
+    assert dict(os.environ) == before
+    (alone / "secret").unlink()
+    assert settings.secrets() == (LONG,), "it was read once: a reload needs no file"
+
+
+def test_a_secret_that_is_set_counts_more_than_its_file(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    (alone / "secret").write_text("of-the-file")
+    (alone / ".env").write_text(f"OPENAI_API_KEY_FILE={alone / 'secret'}\n")
+    assert Settings.read().openai_api_key == SecretStr("of-the-file")
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-environment")
+    assert Settings.read().openai_api_key == SecretStr("of-the-environment")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_file_that_holds_no_secret_is_refused_by_its_name(name: str, alone: Path) -> None:
+    (alone / "empty").write_text("\n")
+    (alone / "binary").write_bytes(b"\xff\xfe")
+    for file, advice in (("nowhere", "There is no such file"), ("empty", "first line is empty"), ("binary", "be read")):
+        message = refused(**{f"{name}_file": file})
+        assert f"{name.upper()}_FILE is '{file}': " in message
+        assert advice in message
 
 
 def test_a_refused_url_is_shown_without_its_credentials() -> None:

@@ -180,6 +180,9 @@ class McpServerEntry(FileEntry):
     )
     env: dict[str, str] = Field(default={}, description="Variables added to a minimal environment of the command")
     cwd: str | None = Field(default=None, description="Within the folder of the agent file; default: that folder")
+    sandbox: Literal["off", "best"] = Field(
+        default="best", description="best: a `command` finds the server's journal, `.env` and key files empty"
+    )
     url: str | None = Field(
         default=None, max_length=2000, description="Address of a streamable HTTP server, instead of `command`"
     )

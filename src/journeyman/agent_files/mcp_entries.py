@@ -68,6 +68,7 @@ def server_use(
         command=tuple(entry.command or ()),
         env=entry.env,
         cwd=str((folder or Path()) / (entry.cwd or ".")),
+        sandbox=entry.sandbox,
         url=entry.url,
         headers=entry.headers,
     )
@@ -185,6 +186,8 @@ def _url_problems(entry: McpServerEntry) -> list[EntryProblem]:
     if not usable:
         found.append((("url",), "the `url` is no http or https address", "write https://HOST/PATH, without user"))
     found += [((key,), f"`{key}` belongs to a `command`", "remove it") for key in ("env", "cwd") if getattr(entry, key)]
+    if "sandbox" in entry.model_fields_set:
+        found.append((("sandbox",), "`sandbox` belongs to a `command`", "remove it"))
     for name, value in entry.headers.items():
         reserved = name.lower() in _RESERVED or name.lower().startswith("mcp-")
         if reserved or not _HEADER.fullmatch(name) or not value.isprintable():

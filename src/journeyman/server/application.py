@@ -206,6 +206,8 @@ class Application:
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """Return how one tool is confined. Empty: it runs in a process, and the machine was not examined yet."""
         isolation = self.workers.known_isolation
+        if (described := self.mcp.describe_isolation(spec.name, isolation)) is not None:
+            return described
         if isolation is None and spec.policy.isolation == "process":
             return {}
         return describe_tool_isolation(spec, isolation or AvailableIsolation())

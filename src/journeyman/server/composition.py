@@ -40,6 +40,7 @@ from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
+from journeyman.server.covered_files import covered_files
 from journeyman.server.facts import FactHub
 from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.loading import LoadedFiles, load
@@ -136,8 +137,18 @@ def join(
     register(registry, loaded.openapi, loaded.transport, services, clock)
 
     agents = AgentRegistry({}, settings.default_agent)
+    workers = workers or WorkerPool(variables=settings.environment)
     mcp = McpConnections(
-        loaded, registry, agents, clock, ids, settings.timeout_seconds, guarded_session(services), codec.masked
+        loaded,
+        registry,
+        agents,
+        clock,
+        ids,
+        settings.timeout_seconds,
+        guarded_session(services),
+        codec.masked,
+        workers.isolation,
+        partial(covered_files, settings),
     )
     for agent in loaded.agents:
         agents.put(mcp.build(agent.spec), clock.now())
@@ -147,7 +158,6 @@ def join(
     )
 
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
-    workers = workers or WorkerPool(variables=settings.environment)
     http = HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http, ToolOutputs(journal, codec, clock))
     prices = read_prices(settings.prices_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,6 +16,7 @@ from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, ServiceError
+from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.resilience.guard import ErrorClass
 from journeyman.runtime.served.agents import AgentRegistry
@@ -22,35 +24,59 @@ from journeyman.server.loading import LoadedFiles
 from journeyman.tools.mcp.channel import McpChannel
 from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.mcp.http import HttpChannel
+from journeyman.tools.mcp.isolation import NOT_COVERED, describe_server_isolation, server_level
 from journeyman.tools.mcp.server import Clean, McpServer
 from journeyman.tools.mcp.servers import McpServers
 from journeyman.tools.mcp.session import SessionGuard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.process.pool import scrubbed_environment
 from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.sandbox.detection import AvailableIsolation, detect
 from journeyman.tools.schema import overrides as schema_overrides
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+DetectIsolation = Callable[[], Awaitable[AvailableIsolation]]
+CoveredFiles = Callable[[], tuple[str, ...]]
 
 
 class Connector:
-    """Opens connections to MCP servers. All servers over HTTP share one pool."""
+    """Opens connections to MCP servers. All servers over HTTP share one pool.
 
-    def __init__(self, clock: Clock, timeouts: McpTimeouts) -> None:
+    The processes of stdio servers find the files that `covered_files` returns empty, where the machine has namespaces.
+    """
+
+    def __init__(
+        self, clock: Clock, timeouts: McpTimeouts, isolation: DetectIsolation, covered_files: CoveredFiles
+    ) -> None:
         self._clock = clock
         self._timeouts = timeouts
+        self._isolation = isolation
+        self._covered_files = covered_files
+        self._warned: set[str] = set()
         self._transport: Transport | None = None
 
     async def __call__(self, config: McpServerConfig) -> McpChannel:
         """Open a connection to the server. Raises ServiceError."""
         if config.url is None:
-            return await StdioChannel.open(config, scrubbed_environment(), self._timeouts.exit)
+            covered = await self._covered(config)
+            return await StdioChannel.open(config, scrubbed_environment(), self._timeouts.exit, covered)
         if self._transport is None:
             from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where needed
 
             self._transport = AiohttpTransport()
         return HttpChannel(config, self._transport, self._clock)
+
+    async def _covered(self, config: McpServerConfig) -> tuple[str, ...] | None:
+        """Return the paths that the server's process is to find empty. None: it is not kept from any."""
+        if config.sandbox == "off":
+            return None
+        if server_level(config, await self._isolation()) == "covered":
+            return await asyncio.to_thread(self._covered_files)
+        if config.name not in self._warned:
+            self._warned.add(config.name)
+            _log.warning("MCP server %s: %s", config.name, NOT_COVERED)
+        return None
 
     async def aclose(self) -> None:
         """Close the pool."""
@@ -87,6 +113,8 @@ class McpConnections:
         call_seconds: float,
         guard: SessionGuard = unguarded,
         clean: Clean = list,
+        isolation: DetectIsolation = detect,
+        covered_files: CoveredFiles = tuple,
     ) -> None:
         self._timeouts = McpTimeouts()
         self._loaded = loaded
@@ -96,7 +124,8 @@ class McpConnections:
         self._call_seconds = call_seconds
         self._guard = guard
         self._clean = clean
-        self._connector = Connector(clock, self._timeouts)
+        self._isolation = isolation
+        self._connector = Connector(clock, self._timeouts, isolation, covered_files)
         self._problems: dict[str, tuple[str, ...]] = {}
         self.servers = McpServers(
             map(self._server, _configs(loaded).values()), registry, self._timeouts.grace, self._renew
@@ -106,6 +135,14 @@ class McpConnections:
         """Build the agent of a definition, also of a stored one of an older version."""
         self.servers.register_placeholders(spec.tools)
         return self._loaded.build(spec)
+
+    async def uncovered(self) -> list[str]:
+        """Return the names of the servers that can read the journal and keys, since the machine lacks namespaces."""
+        asked = [config for config in self.servers.configs.values() if config.url is None and config.sandbox == "best"]
+        if not asked:
+            return []
+        isolation = await self._isolation()
+        return [config.name for config in asked if server_level(config, isolation) != "covered"]
 
     async def start(self, grace_seconds: float | None = None) -> None:
         """Connect to all servers; wait for them at most `grace_seconds`, by default the grace period of a start.
@@ -151,6 +188,16 @@ class McpConnections:
         served = self._agents.agents.get(agent)
         crowded = tool_count_problem(served.spec) if served else None
         return tuple(dict.fromkeys((*sentences, *self._problems.get(agent, ()), *([crowded] if crowded else []))))
+
+    def describe_isolation(self, tool: str, isolation: AvailableIsolation | None) -> dict[str, JSON] | None:
+        """Return how the server of a tool is isolated, as JSON. None: the tool is not of an MCP server.
+
+        `isolation`: the means of the machine; None if they are not known yet.
+        """
+        config = self.servers.configs.get(tool.partition("__")[0]) if "__" in tool else None
+        if config is None:
+            return None
+        return describe_server_isolation(config, isolation)
 
     def _report(self, agent: str, problems: tuple[str, ...]) -> None:
         """Remember the problems of an agent's tools, and log those that are new."""

@@ -25,7 +25,7 @@ name: support
 model: offline
 tools: [{{name: peer__echo, approval: always}}, peer__pid]
 mcp_servers:
-  peer: {{command: [{python}, {program}], tools: [echo, pid], timeout_seconds: 5}}
+  peer: {{command: [{python}, {program}], tools: [echo, pid], timeout_seconds: 5, sandbox: off}}
 """
 # Runs while the file beside it exists; what that says is the description of its tool.
 PROGRAM = """

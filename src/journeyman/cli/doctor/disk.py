@@ -107,8 +107,8 @@ def owner(path: Path | None) -> CheckResult:
 
 def secret_files(settings: Settings) -> Iterable[Path]:
     """Return the existing files that contain keys or conversations."""
-    paths = (settings.api_key_file, settings.ssl_key_path, Path(".env"), *journal_files(settings.database_path))
-    return [path for path in paths if path is not None and path.is_file()]
+    paths = (*settings.secret_paths, *journal_files(settings.database_path))
+    return [path for path in paths if path.is_file()]
 
 
 def is_reachable(path: Path) -> bool:

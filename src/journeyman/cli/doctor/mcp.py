@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from journeyman.cli.doctor.finding import CheckResult
 from journeyman.settings import Settings
+from journeyman.tools.mcp.isolation import NOT_COVERED
 
 if TYPE_CHECKING:
     from journeyman.server import Application
@@ -33,9 +34,11 @@ async def _check(settings: Settings, path: Path | None, ask: bool) -> CheckResul
         count = f"{len(servers.configs)} servers" if len(servers.configs) != 1 else "1 server"
         if not servers.configs:
             return CheckResult("mcp", "fine", "no agent uses an MCP server")
+        uncovered = [f"{name}: {NOT_COVERED}" for name in await application.mcp.uncovered()]
         if not ask:
-            return CheckResult("mcp", "fine", f"{count}; --network also asks them for their tools")
-        problems = await _problems(application)
+            text = "; ".join([count, *uncovered, "--network also asks them for their tools"])
+            return CheckResult("mcp", "warning" if uncovered else "fine", text)
+        problems = [*await _problems(application), *uncovered]
         return CheckResult("mcp", "warning" if problems else "fine", "; ".join(problems) or f"{count} with all tools")
     finally:
         await application.aclose()

@@ -18,6 +18,7 @@ from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.thread_pool import ThreadPool
 from journeyman.tools.discovery.discovery import Discovery, discover
+from journeyman.tools.sandbox.kernel import close_memory
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 
@@ -30,6 +31,8 @@ def serve(
     With `watch`, agent and tool files that change are reloaded. With `strict`, a start is refused if the journal has
     open runs that cannot go on here.
     """
+    if not settings.debug:  # profilers and debuggers read the process as an attacker would
+        close_memory()
     collect_seldom()
     return_large_blocks()
     signals = StartSignals()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,7 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     cwd: str | None = None
+    sandbox: Literal["off", "best"] = "best"  # of a command; best: in namespaces where the server's files are covered
     url: str | None = None
     headers: Mapping[str, str] = {}
 

@@ -9,12 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.messages import MAX_MESSAGE
 from journeyman.tools.process.child import ChildOutput
+from journeyman.user_code.importing import search_path
 
 _REAP_SECONDS = 2.0
 # Has the kernel kill it when its parent ends (PR_SET_PDEATHSIG is 1), then becomes the command without a shell.
@@ -27,6 +28,14 @@ _LAUNCH = (
     "except OSError as exc: os.write(2, f'cannot run {sys.argv[2]}: {exc.strerror}'.encode()); os._exit(127)\n"
 )
 
+
+# The same in namespaces where files are covered. -I leaves out the working folder and PYTHON… variables.
+_COVERED_LAUNCH = (
+    "import sys,os,importlib;"
+    "sys.path[:]=sys.argv[3].split(os.pathsep);"
+    "importlib.import_module('journeyman.tools.sandbox.covered_command')"
+    ".main(int(sys.argv[1]),int(sys.argv[2]),*sys.argv[4:])"
+)
 
 _SYSTEM_ERRORS = frozenset(os.strerror(number) for number in errno.errorcode)
 
@@ -47,9 +56,14 @@ class ServerProcess:
         self._alive = True
 
     @classmethod
-    async def start(cls, config: McpServerConfig, environment: Mapping[str, str]) -> ServerProcess:
-        """Start the process. Raises OSError if no process can be started, or its folder does not exist."""
-        popen = _popen(config, environment)
+    async def start(
+        cls, config: McpServerConfig, environment: Mapping[str, str], covered: Sequence[str] | None = None
+    ) -> ServerProcess:
+        """Start the process, in private namespaces where it finds the `covered` paths empty. None: without those.
+
+        Raises OSError if no process can be started, or its folder does not exist.
+        """
+        popen = _popen(config, environment, covered)
         try:
             pipes = await _connected(popen)
         except BaseException:  # if this task is cancelled here, no other code knows of the process
@@ -121,12 +135,21 @@ class ServerProcess:
 def launch_failure(words: str) -> str | None:
     """Return why the command could not be run, if these words on stderr are the launcher's. None: they are not."""
     beginning, _, reason = words.rpartition(": ")
-    return reason if beginning.startswith("cannot run ") and reason in _SYSTEM_ERRORS else None
+    if reason not in _SYSTEM_ERRORS:
+        return None
+    if beginning.startswith("cannot keep "):
+        return f"it cannot be kept from the server's files ({reason}); allow namespaces, or write `sandbox: off`"
+    return reason if beginning.startswith("cannot run ") else None
 
 
-def _popen(config: McpServerConfig, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _popen(
+    config: McpServerConfig, environment: Mapping[str, str], covered: Sequence[str] | None
+) -> subprocess.Popen[bytes]:
+    launch = [_LAUNCH, str(os.getpid())]
+    if covered is not None:
+        launch = [_COVERED_LAUNCH, str(os.getpid()), str(len(covered)), search_path(), *covered]
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *config.command],
+        [sys.executable, "-I", "-S", "-c", *launch, *config.command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

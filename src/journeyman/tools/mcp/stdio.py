@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from journeyman.events.messages import JSON
 from journeyman.tools.mcp.channel import OnNotice
@@ -40,10 +40,16 @@ class StdioChannel:
         self._lost: str | None = None
 
     @classmethod
-    async def open(cls, config: McpServerConfig, environment: Mapping[str, str], exit_seconds: float) -> StdioChannel:
-        """Start the server's process. Raises LostError if the command cannot be started."""
+    async def open(
+        cls,
+        config: McpServerConfig,
+        environment: Mapping[str, str],
+        exit_seconds: float,
+        covered: Sequence[str] | None = None,
+    ) -> StdioChannel:
+        """Start the server's process, as `ServerProcess.start` does. Raises LostError if that is not possible."""
         try:
-            return cls(config.name, await ServerProcess.start(config, environment), exit_seconds)
+            return cls(config.name, await ServerProcess.start(config, environment, covered), exit_seconds)
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or type(exc).__name__
             raise LostError(f"the MCP server {config.name} cannot be started: {reason}") from exc

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import signal
 import sys
 import tempfile
-from typing import NoReturn
 
 import msgspec
 
@@ -52,8 +50,8 @@ def confine(wanted: Confinement) -> None:
         kernel.die_with(1)
     else:
         kernel.adopt_orphans()
-    if not in_user_namespace:
-        kernel.drop_root_privileges()
+    if not in_user_namespace or (os.geteuid() == 0 and not wanted.namespaces and (wanted.system_calls or wanted.paths)):
+        kernel.drop_root_privileges()  # root could read the server's memory
     elif wanted.namespaces:
         kernel.drop_privileges()
     if wanted.system_calls or wanted.paths:
@@ -67,34 +65,20 @@ def confine(wanted: Confinement) -> None:
 def _enter_namespaces(wanted: Confinement) -> bool:
     """Enter the namespaces and fork twice. Returns whether a user namespace was needed."""
     server = os.getppid()
-    in_user_namespace = kernel.enter_namespaces(wanted.network)
+    network = 0 if wanted.network else kernel.NEW_NETWORK
+    in_user_namespace = kernel.enter_namespaces(kernel.NEW_PIDS | kernel.NEW_MOUNTS | kernel.NEW_IPC | network)
     kernel.die_with(server)  # again, since entering a namespace resets it
     if pid := os.fork():
-        _exit_like(pid)
+        kernel.exit_like(pid)
     kernel.die_with(0)  # the id of a parent outside the namespace
     if not in_user_namespace:
         kernel.count_as_another_user()
     with contextlib.suppress(OSError) if in_user_namespace else contextlib.nullcontext():
+        kernel.make_mounts_private()
         kernel.mount_proc()
     if pid := os.fork():
-        _exit_like(pid)
+        kernel.exit_like(pid)
     return in_user_namespace
-
-
-def _exit_like(child: int) -> NoReturn:
-    """Close all files, reap every process that ends, and exit with the child's status or signal."""
-    os.closerange(0, 1024)
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            break
-    code = os.waitstatus_to_exitcode(status)
-    ended_by = -code if code < 0 else code - 128
-    if os.getpid() != 1 and 0 < ended_by < signal.NSIG:
-        with contextlib.suppress(OSError):
-            signal.signal(ended_by, signal.SIG_DFL)
-        os.kill(os.getpid(), ended_by)
-    os._exit(code if code >= 0 else 128 - code)
 
 
 def _limit(limits: ProcessLimits, *, count_processes: bool) -> None:
