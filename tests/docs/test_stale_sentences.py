@@ -45,7 +45,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "src/journeyman/cli/own_wheel.py": {"has this release": "the release that is installed"},
     "src/journeyman/cli/client/queries.py": {"of a server before this release": "older servers"},
     "docs/reference/events.md": {"Every later release can read": "a promise"},
-    "docs/reference/errors.md": {"or refuses for now": "of a service, not of Journeyman"},
+    "docs/reference/errors.md": {
+        "or refuses for now": "of a service, not of Journeyman",
+        "a later release of Journeyman wrote the run": "a rule for downgrades",
+    },
     "docs/how-to/survive-a-crash.md": {"`pay`, not yet started": "a state of a step"},
     "src/journeyman/agents/spec.py": {"cannot be read by this release": "a rule for downgrades"},
     "src/journeyman/cli/commands/db.py": {"schema to this release": SCHEMA},
