@@ -18,7 +18,7 @@ name: worker
 prompt: Follow the plan.
 model: {{name: fake}}
 tools: [look, {{name: shop__buy, approval: always, on_unknown: ask}}]
-mcp_servers: {{shop: {{command: [{python}, {program}]}}}}
+mcp_servers: {{shop: {{command: [{python}, {program}], sandbox: off}}}}
 services: {{gateway: {{match: gateway, breaker: {{failures: 1000}}}}}}
 """
 _PROGRAM = """\
