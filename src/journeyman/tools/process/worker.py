@@ -52,6 +52,7 @@ class ToolWorker:
         self._folder = folder  # for its temporary files; removed with the worker
         self._loaded: set[ImportTarget] = set()
         self._versions: dict[str, str] = {}  # folder or module -> version of the code that was loaded
+        self._started = False
         self._retired = False
         self._printed_too_much = False
 
@@ -72,16 +73,24 @@ class ToolWorker:
         """Import the tool, unless that has been done. Raises ToolExecutionError if it cannot be imported."""
         if target in self._loaded:
             return
+        await self._wait_until_started()
         new = _code_of(target) not in self._versions
+        self._child.begin_exchange()
         await self._child.send(Load(target=target, files=dict(files) if new else {}))
         while not isinstance(frame := await self._child.receive(), ToolLoaded):
-            if not isinstance(frame, Ready | LogLine):
+            if not isinstance(frame, LogLine):
                 raise ChildGoneError
         if frame.error is not None:
             raise ToolExecutionError(frame.error, detail=self._child.output.take())
         self._loaded.add(target)
         self._versions[_code_of(target)] = _version(target)
         self._child.output.take()
+
+    async def _wait_until_started(self) -> None:
+        """Take the child's first frame, which belongs to no exchange."""
+        if not self._started and not isinstance(await self._child.receive(), Ready):
+            raise ChildGoneError
+        self._started = True
 
     async def run(
         self, target: ImportTarget, request: CallRequest, host: ToolHost, on_printed: OnPrinted = ignore_printed
@@ -112,6 +121,7 @@ class ToolWorker:
         """
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         try:
+            self._child.begin_exchange()
             await self._child.send(RunTool(target=target, request=slim))
             return await self._serve(request, host)
         except ChildGoneError as exc:
