@@ -7,7 +7,7 @@ import logging
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -43,11 +43,18 @@ _EXIT_SECONDS = 1.0  # for a worker to clean up and exit by itself
 _TEXT_CAP = 4000  # characters of a progress text or a log line
 
 
-class ToolWorker:
-    """A worker process as the server sees it: its confinement, and the tools that it has loaded."""
+class WorkerKey(NamedTuple):
+    """Whose calls a worker process serves, and how it is confined. It serves no others as long as it lives."""
 
-    def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
-        self.confinement = confinement
+    confinement: Confinement
+    principal: str
+
+
+class ToolWorker:
+    """A worker process as the server sees it: what it may serve, and the tools that it has loaded."""
+
+    def __init__(self, child: Child, key: WorkerKey, folder: str | None = None) -> None:
+        self.key = key
         self._child = child
         self._folder = folder  # for its temporary files; removed with the worker
         self._loaded: set[ImportTarget] = set()
@@ -105,7 +112,7 @@ class ToolWorker:
                 on_printed(request, output)
             return output
 
-        with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
+        with self._child.output.limited(self.key.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
             done = await self._done(target, request, host, taken)
         self._retired = self._retired or not done.reusable
         output = taken()
@@ -119,6 +126,8 @@ class ToolWorker:
 
         `taken` takes what it printed.
         """
+        if request.principal != self.key.principal:
+            raise ToolExecutionError("the call is of another principal than its worker process", code="tool_refused")
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         try:
             self._child.begin_exchange()
@@ -155,7 +164,7 @@ class ToolWorker:
         status = await self._child.wait_for_exit(0.5)
         detail = taken()
         self._child.kill()
-        limits = self.confinement.limits
+        limits = self.key.confinement.limits
         if self._printed_too_much:
             text = f"the tool printed more than {limits.output_mb} MiB and was stopped"
             return ToolExecutionError(text, code="tool_limit", detail=detail)

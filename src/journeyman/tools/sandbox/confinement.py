@@ -76,6 +76,8 @@ def _enter_namespaces(wanted: Confinement) -> bool:
     with contextlib.suppress(OSError) if in_user_namespace else contextlib.nullcontext():
         kernel.make_mounts_private()
         kernel.mount_proc()
+    with contextlib.suppress(OSError):  # in containers that forbid mounts
+        kernel.mount_shared_memory(wanted.limits.memory_mb * MEBIBYTE)
     if pid := os.fork():
         kernel.exit_like(pid)
     return in_user_namespace

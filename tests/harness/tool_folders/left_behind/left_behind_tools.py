@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
+import signal
 import socket
 import stat
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from journeyman.tools.process.protocol import Done, pack
-from journeyman.tools.tool import BlockingToolContext, tool
+from journeyman.tools.tool import BlockingToolContext, resource, tool
 
 BORN = time.monotonic_ns()  # of this process, in whatever namespace
 
@@ -87,3 +92,58 @@ def write_later(ctx: BlockingToolContext, when: str, done: str) -> str:
 
     threading.Thread(target=write, daemon=True).start()
     return "left"
+
+
+SEEN: list[str] = []  # what an ordinary cache of a module becomes
+
+
+@tool(effects="none")
+def leave_everything(ctx: BlockingToolContext) -> str:
+    """Leave behind in the process and on the disk whatever a call can."""
+    SEEN.append(f"of {ctx.principal}")
+    os.umask(0)
+    random.seed(7)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    threading.Thread(target=threading.Event().wait, daemon=True, name="left behind").start()
+    Path(tempfile.gettempdir(), "left.txt").write_text("left")
+    Path("/dev/shm/left-by-a-call").write_text("left")
+    return "left"
+
+
+@tool(effects="none")
+def look_around() -> dict[str, Any]:
+    """Return what calls left behind."""
+    umask = os.umask(0o22)
+    os.umask(umask)
+    return {
+        "seen": SEEN,
+        "umask": umask,
+        "random": random.random() == random.Random(7).random(),
+        "signal": signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN,
+        "threads": [each.name for each in threading.enumerate() if each.name == "left behind"],
+        "file": Path(tempfile.gettempdir(), "left.txt").exists(),
+        "shared": Path("/dev/shm/left-by-a-call").exists(),
+    }
+
+
+class Connections:
+    """A pool of connections, which remembers who used it."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Connections.made += 1
+        self.users: list[str] = []
+
+
+@resource
+def connections() -> Iterator[Connections]:
+    """Open the pool."""
+    yield Connections()
+
+
+@tool(effects="none")
+def query(ctx: BlockingToolContext, db: Connections) -> dict[str, Any]:
+    """Use the pool of connections."""
+    db.users.append(ctx.principal)
+    return {"users": db.users, "made": Connections.made}
