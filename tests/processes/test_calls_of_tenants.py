@@ -80,6 +80,7 @@ async def test_a_frame_without_the_nonce_of_the_call_ends_the_worker(call: Call)
     outcome = await call("answer_twice", "alice")
     assert outcome.failure is not None
     assert outcome.failure.code == "tool_crashed"
+    assert "does not belong to the call" in outcome.failure.message
     assert (await call("mine", "alice")).result == "of alice"
     assert (await call("born", "alice")).result != before
 

@@ -43,6 +43,10 @@ class ChildGoneError(Exception):
     """The process ended, or sent something that is not a frame of the current exchange."""
 
 
+class ForeignFrameError(ChildGoneError):
+    """The process sent a frame that is not of the current exchange: something in it writes to the socket by itself."""
+
+
 class ReceivedBytes(asyncio.StreamReader):
     """What a child has sent, with the number of bytes that were not taken yet."""
 
@@ -232,7 +236,7 @@ class Child:
         try:
             size, nonce = HEADER.unpack(await self._reader.take(HEADER.size))
             if nonce != self._nonce:
-                raise ChildGoneError("the frame is not of this exchange")
+                raise ForeignFrameError("the frame is not of this exchange")
             if size > MAX_FRAME:
                 raise ChildGoneError("the frame is too large")
             return decode_from_child(await self._reader.take(size))

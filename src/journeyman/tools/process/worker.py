@@ -15,7 +15,7 @@ from journeyman.egress.http_messages import HttpRequest
 from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import valid_text
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.process.child import Child, ChildGoneError, ForeignFrameError
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import (
     Ask,
@@ -133,6 +133,11 @@ class ToolWorker:
             self._child.begin_exchange()
             await self._child.send(RunTool(target=target, request=slim))
             return await self._serve(request, host)
+        except ForeignFrameError as exc:
+            detail = taken()
+            self._child.kill()
+            text = "the tool's process sent something that does not belong to the call, and was ended"
+            raise ToolExecutionError(text, code="tool_crashed", detail=detail) from exc
         except ChildGoneError as exc:
             raise await self._crash(taken) from exc
         except BaseException:
