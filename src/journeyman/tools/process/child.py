@@ -141,6 +141,8 @@ class Child:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._arrived = select.poll()
+        self._arrived.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
         self._nonce = NO_EXCHANGE
         self._alive = True
         self.output = output
@@ -202,8 +204,13 @@ class Child:
 
     @property
     def usable(self) -> bool:
-        """Whether the process has not been killed, its socket is open, and no bytes of an earlier exchange are left."""
-        return self._alive and not self._reader.at_eof() and not self._left_over()
+        """Whether the process has not been killed, its socket is open, and no received bytes are left."""
+        return self._alive and not self._reader.at_eof() and not self._reader.unread
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether an exchange can begin: as `usable`, and no bytes of an earlier one wait in the kernel either."""
+        return self.usable and not self._arrived.poll(0)
 
     def begin_exchange(self) -> None:
         """Begin an exchange: its frames, of both sides, have a new nonce.
@@ -211,17 +218,9 @@ class Child:
         Raises:
             ChildGoneError: the socket is closed, or bytes of an earlier exchange are left in it.
         """
-        if not self.usable:
+        if not self.can_begin:
             raise ChildGoneError("the socket is closed, or holds more than the frames of the last exchange")
         self._nonce = secrets.token_bytes(NONCE_SIZE)
-
-    def _left_over(self) -> bool:
-        """Check for bytes that were not taken: those that were received, and those that wait in the kernel."""
-        if self._reader.unread:
-            return True
-        waiting = select.poll()
-        waiting.register(self._writer.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(waiting.poll(0))
 
     async def send(self, frame: FromServer) -> None:
         """Send a frame. Raises ChildGoneError."""

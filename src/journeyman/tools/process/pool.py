@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -121,7 +121,8 @@ class WorkerPool:
         """
         async with self._permits:
             confined = await self._confinement(target, spec, files or {})
-            with self._counted():
+            self._lent += 1
+            try:
                 worker = await self._ready(target, WorkerKey(confined, principal), files or {})
                 self._busy.add(worker)
                 try:
@@ -129,14 +130,8 @@ class WorkerPool:
                 finally:
                     self._busy.discard(worker)
                     self._take_back(worker)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._lent += 1
-        try:
-            yield
-        finally:
-            self._lent -= 1
+            finally:
+                self._lent -= 1
 
     def renew(self) -> None:
         """Retire every current worker, because the tool code may have changed. Busy workers finish their call first."""
@@ -183,10 +178,10 @@ class WorkerPool:
         """Take out the most recently used idle worker that fits; end unusable and outdated ones on the way."""
         for idle in reversed(self._idle.copy()):
             worker = idle.worker
-            if worker.usable and worker.key != wanted:
+            if worker.key != wanted and worker.usable:
                 continue
             self._idle.remove(idle)
-            if worker.usable and worker.can_load(target):
+            if worker.key == wanted and worker.can_begin and worker.can_load(target):
                 return worker
             self._close(worker)
         return None

@@ -68,6 +68,11 @@ class ToolWorker:
         """Whether the worker may serve another call."""
         return self._child.usable and not self._retired
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether a call can begin now: as `usable`, and nothing that an earlier call wrote waits to be read."""
+        return self._child.can_begin and not self._retired
+
     def can_load(self, target: ImportTarget) -> bool:
         """Check that no other version of the target's folder is loaded: a process never mixes two versions."""
         return self._versions.get(_code_of(target), _version(target)) == _version(target)
