@@ -228,6 +228,13 @@ async def test_no_network_and_no_files_are_kept_by_the_kernel(reach):
 
 
 @UNDER_BEST
+async def test_a_folder_of_the_search_path_is_not_read(reach, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))  # as `python -m journeyman` does with the working folder
+    seen = await reach(permissions=Permissions(files=()))
+    assert (seen["read"], seen["run"]) == ("PermissionError", "done")
+
+
+@UNDER_BEST
 async def test_a_declared_path_can_be_written(reach, tmp_path):
     assert (await reach(permissions=Permissions(files=(str(tmp_path),))))["write"] == "done"
 

@@ -192,7 +192,7 @@ async def test_captured_output_goes_to_the_log(call, caplog):
 
 async def test_cancelling_kills_the_process(registry, workers, request_for, host):
     registered = registry.get("hang")
-    async with workers.borrow(registered.target, registered.spec) as borrowed:
+    async with workers.borrow(registered.target, registered.spec, principal="local") as borrowed:
         pid = borrowed.worker._child._process.pid
         task = asyncio.create_task(borrowed.invoke(request_for(registered), host))
         await asyncio.sleep(0)
@@ -206,9 +206,9 @@ async def test_cancelling_kills_the_process(registry, workers, request_for, host
 
 async def test_no_more_workers_than_the_limit_are_lent(registry, workers):
     tool = registry.get("look_at_process")
-    async with workers.borrow(tool.target, tool.spec):
+    async with workers.borrow(tool.target, tool.spec, principal="local"):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), workers.borrow(tool.target, tool.spec):
+            async with asyncio.timeout(0.01), workers.borrow(tool.target, tool.spec, principal="local"):
                 pass
 
 

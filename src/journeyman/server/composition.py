@@ -41,6 +41,7 @@ from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
 from journeyman.server.covered_files import covered_files
+from journeyman.server.exposed_files import exposed_files, own_files
 from journeyman.server.facts import FactHub
 from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.loading import LoadedFiles, load
@@ -87,7 +88,7 @@ async def build(
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", errors)
     workers = WorkerPool(variables=settings.environment)
-    if missing := await unmet_sandbox(loaded, workers):
+    if missing := await unmet_sandbox(loaded, workers, own_files(settings)):
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", missing)
 
@@ -98,13 +99,14 @@ async def build(
     return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers, strict=strict)
 
 
-async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
-    """Return what this machine lacks for agents with `sandbox: strict`, as problems."""
+async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool, own: tuple[Path, ...] = ()) -> list[Problem]:
+    """Return as problems what this machine lacks for `sandbox: strict`, and which of its `own` files tools may open."""
+    found = exposed_files(loaded, own)
     strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.policy.sandbox == "strict"]
     if not strict:
-        return []
+        return found
     isolation = await workers.isolation()
-    return [problem for tool in strict for problem in shortcomings(tool, isolation)]
+    return found + [problem for tool in strict for problem in shortcomings(tool, isolation)]
 
 
 def join(
@@ -182,7 +184,7 @@ def join(
     hub.on_run(runtime.lacking.observe)
 
     windows = _windows(settings, clock, ids)
-    unmet = partial(unmet_sandbox, workers=workers)
+    unmet = partial(unmet_sandbox, workers=workers, own=own_files(settings))
     forget = models.forget_learned if isinstance(models, Models) else None
     reloader = Reloader(
         load_again,

@@ -141,9 +141,12 @@ class Executor:
             return formatted_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.borrow(tool.target, call.request.spec, tool.files, self._on_printed) as worker:
+        request = call.request
+        async with self._workers.borrow(
+            tool.target, request.spec, tool.files, self._on_printed, principal=request.principal
+        ) as worker:
             # Formatted, checked and cut by the worker, but a worker is not trusted.
-            result, longest = await self._run(worker, call), call.request.spec.policy.output_cap + CUT_NOTE
+            result, longest = await self._run(worker, call), request.spec.policy.output_cap + CUT_NOTE
             if isinstance(result, TextWithFiles):
                 return TextWithFiles(plain_text(result.text[: longest + NOTES_CUT]), kept_files(result.files)[0])
             return plain_text(str(result)[:longest])

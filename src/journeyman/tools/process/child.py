@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import SupportsIndex
 
 import msgspec
 
 from journeyman.tools.process.process_tree import kill_tree
-from journeyman.tools.process.protocol import HEADER, MAX_FRAME, FromChild, FromServer, decode_from_child, pack
+from journeyman.tools.process.protocol import (
+    HEADER,
+    MAX_FRAME,
+    NO_EXCHANGE,
+    NONCE_SIZE,
+    FromChild,
+    FromServer,
+    decode_from_child,
+    pack,
+)
 from journeyman.user_code.importing import search_path
 
 OUTPUT_KEPT = 16 * 1024  # the last bytes of stdout and stderr together
@@ -28,7 +40,31 @@ _BOOTSTRAP = (
 
 
 class ChildGoneError(Exception):
-    """The process ended, or sent something that is not a frame."""
+    """The process ended, or sent something that is not a frame of the current exchange."""
+
+
+class ForeignFrameError(ChildGoneError):
+    """The process sent a frame that is not of the current exchange: something in it writes to the socket by itself."""
+
+
+class ReceivedBytes(asyncio.StreamReader):
+    """What a child has sent, with the number of bytes that were not taken yet."""
+
+    def __init__(self) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self.unread = 0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        """Append received bytes."""
+        received = bytes(data)
+        self.unread += len(received)
+        super().feed_data(received)
+
+    async def take(self, count: int) -> bytes:
+        """Wait for `count` bytes and return them. Raises IncompleteReadError if the socket is closed before."""
+        taken = await self.readexactly(count)
+        self.unread -= count
+        return taken
 
 
 class ChildOutput:
@@ -98,13 +134,16 @@ class Child:
     def __init__(
         self,
         process: subprocess.Popen[bytes],
-        reader: asyncio.StreamReader,
+        reader: ReceivedBytes,
         writer: asyncio.StreamWriter,
         output: ChildOutput,
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._arrived = select.poll()
+        self._arrived.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
+        self._nonce = NO_EXCHANGE
         self._alive = True
         self.output = output
 
@@ -128,7 +167,7 @@ class Child:
             os.close(out_write)
         output = ChildOutput(out_read, asyncio.get_running_loop())
         try:
-            reader, writer = await asyncio.open_connection(sock=server_end)
+            reader, writer = await _opened(server_end)
         except BaseException:  # if this task is cancelled here, no other code knows of the process
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(_REAP_SECONDS)
@@ -165,24 +204,41 @@ class Child:
 
     @property
     def usable(self) -> bool:
-        """Whether the process has not been killed and its socket is open."""
-        return self._alive and not self._reader.at_eof()
+        """Whether the process has not been killed, its socket is open, and no received bytes are left."""
+        return self._alive and not self._reader.at_eof() and not self._reader.unread
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether an exchange can begin: as `usable`, and no bytes of an earlier one wait in the kernel either."""
+        return self.usable and not self._arrived.poll(0)
+
+    def begin_exchange(self) -> None:
+        """Begin an exchange: its frames, of both sides, have a new nonce.
+
+        Raises:
+            ChildGoneError: the socket is closed, or bytes of an earlier exchange are left in it.
+        """
+        if not self.can_begin:
+            raise ChildGoneError("the socket is closed, or holds more than the frames of the last exchange")
+        self._nonce = secrets.token_bytes(NONCE_SIZE)
 
     async def send(self, frame: FromServer) -> None:
         """Send a frame. Raises ChildGoneError."""
         try:
-            self._writer.write(pack(frame))
+            self._writer.write(pack(frame, self._nonce))
             await self._writer.drain()
         except OSError as exc:
             raise ChildGoneError from exc
 
     async def receive(self) -> FromChild:
-        """Wait for the next frame, without a time limit. Raises ChildGoneError."""
+        """Wait for the next frame, without a time limit. Raises ChildGoneError, also for one of another exchange."""
         try:
-            (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            size, nonce = HEADER.unpack(await self._reader.take(HEADER.size))
+            if nonce != self._nonce:
+                raise ForeignFrameError("the frame is not of this exchange")
             if size > MAX_FRAME:
                 raise ChildGoneError("the frame is too large")
-            return decode_from_child(await self._reader.readexactly(size))
+            return decode_from_child(await self._reader.take(size))
         except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError) as exc:
             raise ChildGoneError from exc
 
@@ -220,6 +276,13 @@ class Child:
         self.kill()
         if await self.wait_for_exit() is not None:
             self._process.poll()
+
+
+async def _opened(sock: socket.socket) -> tuple[ReceivedBytes, asyncio.StreamWriter]:
+    reader, loop = ReceivedBytes(), asyncio.get_running_loop()
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 def _status(pid: int) -> int | None:

@@ -1,7 +1,8 @@
 """The pool of worker processes: spawned on demand, reused while healthy, killed on timeout and cancellation.
 
-A process serves one version of a tools folder under one confinement. If a call needs another one and the pool is full,
-the process that has been idle longest is ended to make room. Idle processes are ended after a minute.
+A process serves one version of a tools folder under one confinement, for the calls of one principal: what a call leaves
+behind in its memory is seen by later calls of that principal only. If a call needs another process and the pool is
+full, the one that has been idle longest is ended to make room. Idle processes are ended after a minute.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import msgspec
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.import_target import ImportTarget
-from journeyman.tools.process.worker import ToolWorker
+from journeyman.tools.process.temporary_folders import TemporaryFolders
+from journeyman.tools.process.worker import ToolWorker, WorkerKey
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
 from journeyman.tools.spec import CallRequest, OnPrinted, ToolHost, ToolSpec, ignore_printed
@@ -70,7 +72,9 @@ class WorkerPool:
         self._variables = variables  # of which a tool sees those that its permissions name
         self._idle: list[_IdleWorker] = []  # in the order of their last use
         self._busy: set[ToolWorker] = set()
+        self._lent = 0  # calls that have a worker, or wait until theirs has started
         self._limit = limit
+        self._folders = TemporaryFolders()
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
         self._detect = detect
@@ -102,24 +106,32 @@ class WorkerPool:
         spec: ToolSpec,
         files: Mapping[str, bytes] | None = None,
         on_printed: OnPrinted = ignore_printed,
+        *,
+        principal: str,
     ) -> AsyncIterator[BorrowedWorker]:
         """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
         `files` are the sources of the target's folder; without them the worker reads the files on the disk.
-        `on_printed` is called with what the call prints, if it prints anything.
+        `on_printed` is called with what the call prints, if it prints anything. The worker has served, and will serve,
+        calls of this `principal` only.
 
         Raises:
             ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
                 tool's file cannot be imported. The tool did not run.
         """
         async with self._permits:
-            worker = await self._ready(target, await self._confinement(target, spec, files or {}), files or {})
-            self._busy.add(worker)
+            confined = await self._confinement(target, spec, files or {})
+            self._lent += 1
             try:
-                yield BorrowedWorker(worker, target, on_printed)
+                worker = await self._ready(target, WorkerKey(confined, principal), files or {})
+                self._busy.add(worker)
+                try:
+                    yield BorrowedWorker(worker, target, on_printed)
+                finally:
+                    self._busy.discard(worker)
+                    self._take_back(worker)
             finally:
-                self._busy.discard(worker)
-                self._take_back(worker)
+                self._lent -= 1
 
     def renew(self) -> None:
         """Retire every current worker, because the tool code may have changed. Busy workers finish their call first."""
@@ -135,6 +147,7 @@ class WorkerPool:
             self._idle_timer.cancel()
         self.renew()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        await asyncio.to_thread(self._folders.remove)
 
     async def _confinement(self, target: ImportTarget, spec: ToolSpec, files: Iterable[str]) -> Confinement:
         if spec.policy.sandbox == "off":
@@ -145,7 +158,7 @@ class WorkerPool:
             raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
         return confinement(spec, target.root, isolation, modules)
 
-    async def _ready(self, target: ImportTarget, wanted: Confinement, files: Mapping[str, bytes]) -> ToolWorker:
+    async def _ready(self, target: ImportTarget, wanted: WorkerKey, files: Mapping[str, bytes]) -> ToolWorker:
         """Return a worker that has loaded the tool: an idle one if there is one, a new one otherwise."""
         while worker := self._take_idle(target, wanted):
             try:
@@ -154,33 +167,35 @@ class WorkerPool:
                 continue  # it died while it was idle, for which the tool is not to blame
         if self._closed:
             raise ToolExecutionError("the server is shutting down")
-        if len(self._idle) + len(self._busy) >= self._limit and self._idle:
+        while self._idle and len(self._idle) + self._lent > self._limit:
             self._close(self._idle.pop(0).worker)
         try:
             return await self._prepared(await self._spawn(wanted), target, files)
         except ChildGoneError as exc:
             raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
 
-    def _take_idle(self, target: ImportTarget, wanted: Confinement) -> ToolWorker | None:
+    def _take_idle(self, target: ImportTarget, wanted: WorkerKey) -> ToolWorker | None:
         """Take out the most recently used idle worker that fits; end unusable and outdated ones on the way."""
         for idle in reversed(self._idle.copy()):
             worker = idle.worker
-            if worker.usable and worker.confinement != wanted:
+            if worker.key != wanted and worker.usable:
                 continue
             self._idle.remove(idle)
-            if worker.usable and worker.can_load(target):
+            if worker.key == wanted and worker.can_begin and worker.can_load(target):
                 return worker
             self._close(worker)
         return None
 
-    async def _spawn(self, wanted: Confinement) -> ToolWorker:
-        granted = {name: self._variables[name] for name in wanted.environment if name in self._variables}
+    async def _spawn(self, wanted: WorkerKey) -> ToolWorker:
+        confined, folder = wanted.confinement, None
+        granted = {name: self._variables[name] for name in confined.environment if name in self._variables}
         environment = self._environment | granted
-        folder = tempfile.mkdtemp(prefix="journeyman-") if wanted.files is not None else None
-        if folder is not None:
-            environment["TMPDIR"] = folder
-        text = msgspec.json.encode(wanted).decode()
         try:
+            if confined.files is not None:
+                folder = tempfile.mkdtemp(prefix="journeyman-")
+            if temporary := folder or self._folders.of(wanted.principal):
+                environment["TMPDIR"] = temporary
+            text = msgspec.json.encode(confined).decode()
             child = await Child.spawn("journeyman.tools.process.worker_main", environment, text)
         except OSError as exc:
             if folder is not None:

@@ -1,10 +1,13 @@
-"""The frames that the server and its child processes exchange: length-prefixed JSON over a socket.
+"""The frames that the server and its child processes exchange: JSON over a socket, after its length and a nonce.
+
+The nonce is random for each exchange (the load of a tool, or a call) and on every frame of both sides.
 
 Worker processes load this: keep its imports few.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -13,13 +16,15 @@ from typing import Any, Literal
 import msgspec
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
-from journeyman.errors import Problem
+from journeyman.errors import Problem, StateError
 from journeyman.events.messages import JSON
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.spec import CallRequest, Question, ToolSpec
 from journeyman.tools.tool_file import ToolFile
 
-HEADER = struct.Struct(">I")
+NONCE_SIZE = 16
+NO_EXCHANGE = bytes(NONCE_SIZE)  # the nonce of frames before the first exchange
+HEADER = struct.Struct(f">I{NONCE_SIZE}s")
 MAX_FRAME = 16 * 1024 * 1024  # bytes
 
 
@@ -163,30 +168,76 @@ _child_decoder: msgspec.json.Decoder[FromChild] = msgspec.json.Decoder(FromChild
 decode_from_child = _child_decoder.decode
 
 
-def pack(frame: Any) -> bytes:
-    """Encode a frame, with its length before it."""
+def pack(frame: Any, nonce: bytes = NO_EXCHANGE) -> bytes:
+    """Encode a frame, with its length and the nonce of its exchange before it."""
     body = _encode(frame)
-    return HEADER.pack(len(body)) + body
+    return HEADER.pack(len(body), nonce) + body
 
 
 class ChildChannel:
-    """The child's end of the socket; its methods block."""
+    """The child's end of the socket; its methods block. Processes that the child starts do not have it."""
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.set_inheritable(False)
         self._sock = sock
+        self._owner = os.getpid()
+        self._nonce: bytes | None = NO_EXCHANGE
         self._sending = threading.Lock()  # threads of a tool may send, too
+        os.register_at_fork(after_in_child=sock.close)
+
+    @property
+    def owned(self) -> bool:
+        """Whether this process is the child itself, and not a process that a tool forked."""
+        return os.getpid() == self._owner  # asked of the system: a fork in C runs no hooks
+
+    @property
+    def in_exchange(self) -> bool:
+        """Whether frames can be sent."""
+        return self.owned and self._nonce is not None
 
     def send(self, frame: FromChild) -> None:
-        """Send a frame to the server."""
-        data = pack(frame)
+        """Send a frame of the current exchange to the server. Raises StateError if there is none."""
+        self._check_owner()
         with self._sending:
+            self._sock.sendall(pack(frame, self._current_nonce()))
+
+    def end_exchange(self, frame: FromChild) -> None:
+        """Send the last frame of the current exchange: nothing more is sent before the next one begins."""
+        self._check_owner()
+        with self._sending:
+            data = pack(frame, self._current_nonce())
+            self._nonce = None
             self._sock.sendall(data)
 
+    def next_exchange(self) -> FromServer | None:
+        """Wait for the first frame of an exchange, and answer with its nonce. Returns None if the socket is closed."""
+        frame, self._nonce = self._frame()
+        return frame
+
     def receive(self) -> FromServer | None:
-        """Wait for the next frame. Returns None if the server has closed the socket."""
+        """Wait for the next frame. Returns None if the socket is closed, or the frame is of another exchange."""
+        self._check_owner()
+        frame, nonce = self._frame()
+        return frame if nonce == self._nonce else None
+
+    def _check_owner(self) -> None:
+        if not self.owned:
+            raise StateError(
+                "a process that the tool started cannot reach the server: have it return its result to the tool"
+            )
+
+    def _current_nonce(self) -> bytes:
+        if self._nonce is None:
+            raise StateError("the call is over: nothing can be sent for it any more")
+        return self._nonce
+
+    def _frame(self) -> tuple[FromServer | None, bytes | None]:
         header = self._read(HEADER.size)
-        body = self._read(HEADER.unpack(header)[0]) if header else b""
-        return decode_from_server(body) if body else None
+        if not header:
+            return None, None
+        size, nonce = HEADER.unpack(header)
+        body = self._read(size)
+        return (decode_from_server(body), nonce) if body else (None, None)
 
     def _read(self, count: int) -> bytes:
         """Read exactly `count` bytes; none if the socket ends before that."""

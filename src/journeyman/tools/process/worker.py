@@ -7,7 +7,7 @@ import logging
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from journeyman.egress.http_messages import HttpRequest
 from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import valid_text
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.process.child import Child, ChildGoneError, ForeignFrameError
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import (
     Ask,
@@ -43,15 +43,23 @@ _EXIT_SECONDS = 1.0  # for a worker to clean up and exit by itself
 _TEXT_CAP = 4000  # characters of a progress text or a log line
 
 
-class ToolWorker:
-    """A worker process as the server sees it: its confinement, and the tools that it has loaded."""
+class WorkerKey(NamedTuple):
+    """Whose calls a worker process serves, and how it is confined. It serves no others as long as it lives."""
 
-    def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
-        self.confinement = confinement
+    confinement: Confinement
+    principal: str
+
+
+class ToolWorker:
+    """A worker process as the server sees it: what it may serve, and the tools that it has loaded."""
+
+    def __init__(self, child: Child, key: WorkerKey, folder: str | None = None) -> None:
+        self.key = key
         self._child = child
         self._folder = folder  # for its temporary files; removed with the worker
         self._loaded: set[ImportTarget] = set()
         self._versions: dict[str, str] = {}  # folder or module -> version of the code that was loaded
+        self._started = False
         self._retired = False
         self._printed_too_much = False
 
@@ -59,6 +67,11 @@ class ToolWorker:
     def usable(self) -> bool:
         """Whether the worker may serve another call."""
         return self._child.usable and not self._retired
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether a call can begin now: as `usable`, and nothing that an earlier call wrote waits to be read."""
+        return self._child.can_begin and not self._retired
 
     def can_load(self, target: ImportTarget) -> bool:
         """Check that no other version of the target's folder is loaded: a process never mixes two versions."""
@@ -72,16 +85,24 @@ class ToolWorker:
         """Import the tool, unless that has been done. Raises ToolExecutionError if it cannot be imported."""
         if target in self._loaded:
             return
+        await self._wait_until_started()
         new = _code_of(target) not in self._versions
+        self._child.begin_exchange()
         await self._child.send(Load(target=target, files=dict(files) if new else {}))
         while not isinstance(frame := await self._child.receive(), ToolLoaded):
-            if not isinstance(frame, Ready | LogLine):
+            if not isinstance(frame, LogLine):
                 raise ChildGoneError
         if frame.error is not None:
             raise ToolExecutionError(frame.error, detail=self._child.output.take())
         self._loaded.add(target)
         self._versions[_code_of(target)] = _version(target)
         self._child.output.take()
+
+    async def _wait_until_started(self) -> None:
+        """Take the child's first frame, which belongs to no exchange."""
+        if not self._started and not isinstance(await self._child.receive(), Ready):
+            raise ChildGoneError
+        self._started = True
 
     async def run(
         self, target: ImportTarget, request: CallRequest, host: ToolHost, on_printed: OnPrinted = ignore_printed
@@ -96,7 +117,7 @@ class ToolWorker:
                 on_printed(request, output)
             return output
 
-        with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
+        with self._child.output.limited(self.key.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
             done = await self._done(target, request, host, taken)
         self._retired = self._retired or not done.reusable
         output = taken()
@@ -110,10 +131,18 @@ class ToolWorker:
 
         `taken` takes what it printed.
         """
+        if request.principal != self.key.principal:
+            raise ToolExecutionError("the call is of another principal than its worker process", code="tool_refused")
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         try:
+            self._child.begin_exchange()
             await self._child.send(RunTool(target=target, request=slim))
             return await self._serve(request, host)
+        except ForeignFrameError as exc:
+            detail = taken()
+            self._child.kill()
+            text = "the tool's process sent something that does not belong to the call, and was ended"
+            raise ToolExecutionError(text, code="tool_crashed", detail=detail) from exc
         except ChildGoneError as exc:
             raise await self._crash(taken) from exc
         except BaseException:
@@ -145,7 +174,7 @@ class ToolWorker:
         status = await self._child.wait_for_exit(0.5)
         detail = taken()
         self._child.kill()
-        limits = self.confinement.limits
+        limits = self.key.confinement.limits
         if self._printed_too_much:
             text = f"the tool printed more than {limits.output_mb} MiB and was stopped"
             return ToolExecutionError(text, code="tool_limit", detail=detail)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -80,7 +82,10 @@ class _LogForwarder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         run_id, call = getattr(record, "run_id", ""), getattr(record, "call", "")
         message = record.getMessage()[:DETAIL_CAP]
-        self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
+        if not self._channel.owned:  # in a process that the tool forked: its output is kept with the call's
+            sys.stderr.write(f"{message}\n")
+        elif self._channel.in_exchange:
+            self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
 
 
 class _ServerHost:
@@ -105,7 +110,7 @@ class _ServerHost:
     def progress(self, value: str | float) -> None:
         """Show progress to clients that follow the run."""
         with self._exchange:
-            if self._open:
+            if self._open and self._channel.owned:
                 self._channel.send(ProgressReport(value=value))
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
@@ -199,15 +204,14 @@ class _CallLoop:
 
     def serve(self) -> int:
         """Serve until the server closes the socket. Returns the exit status."""
-        while (frame := self._channel.receive()) is not None:
+        while (frame := self._channel.next_exchange()) is not None:
             match frame:
                 case Load(target=target, files=files):
                     if files and target.root not in self._packages:
                         self._packages[target.root] = Package(Path(target.root), files)
-                    self._channel.send(ToolLoaded(error=self._load(target)))
+                    self._channel.end_exchange(ToolLoaded(error=self._load(target)))
                 case RunTool(target=target, request=request):
-                    done = self._call(self._tools[target], request)
-                    self._channel.send(done)
+                    self._channel.end_exchange(self._call(self._tools[target], request))
         self._close()
         return 0
 
@@ -215,7 +219,9 @@ class _CallLoop:
         """Import a tool. Returns why it cannot be imported; None if it was."""
         try:
             self._tools[target] = _LoadedTool(resolve(target, self._packages))
+            self._end_if_forked(None)
         except BaseException as exc:  # noqa: BLE001 - importing runs the user's code
+            self._end_if_forked(exc)
             return exc.message if isinstance(exc, ToolError) else str(failure_of(exc))
         return None
 
@@ -224,12 +230,28 @@ class _CallLoop:
         try:
             allow_cpu(time.process_time(), self._limits)
             value = self._run(tool, request, host)
+            self._end_if_forked(None)
             result = formatted_result(value, request.spec.policy.output_cap)
             done = _done(result)
         except BaseException as exc:  # noqa: BLE001 - a tool may raise anything, SystemExit too
+            self._end_if_forked(exc)
             done = _failed(exc)
         host.close()
         return done if self._baseline.restore() else msgspec.structs.replace(done, reusable=False)
+
+    def _end_if_forked(self, exc: BaseException | None) -> None:
+        """End a process that user code forked and that came back from it, as Python ends a program."""
+        if self._channel.owned:
+            return
+        code = 0
+        if isinstance(exc, SystemExit):
+            code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+        elif exc is not None:
+            code = 1
+            traceback.print_exception(exc)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
     def _run(self, tool: _LoadedTool, request: CallRequest, host: _ServerHost) -> Any:
         given = tool.convert(request.arguments)

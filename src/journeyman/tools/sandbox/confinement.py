@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import sys
 import tempfile
 
 import msgspec
@@ -16,7 +15,6 @@ from journeyman.tools.sandbox import kernel, landlock, seccomp
 MEBIBYTE = 1024 * 1024
 FIRST_OF_NAMESPACE = 2  # the process id of a confined worker in its PID namespace; process 1 waits for it
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/full", "/dev/shm")
-_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys/devices/system/cpu")
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +28,7 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     network: bool = True
     files: tuple[str, ...] | None = None  # paths beside its code and the interpreter; None: all that the user may open
     root: str = ""  # the tools folder
-    modules: tuple[str, ...] = ()  # files beside the tools folder that its files import
+    readable: tuple[str, ...] = ()  # paths that may be read, if `files` limits them
     namespaces: bool = False
     system_calls: bool = False
     paths: bool = False
@@ -57,7 +55,9 @@ def confine(wanted: Confinement) -> None:
     if wanted.system_calls or wanted.paths:
         kernel.no_new_privileges()
     if wanted.paths and wanted.files is not None:
-        landlock.restrict(*_paths(wanted))
+        landlock.restrict(
+            wanted.readable, (*_DEVICES, tempfile.gettempdir(), *declared_paths(wanted.root, wanted.files))
+        )
     if wanted.system_calls:
         seccomp.install(wanted.network)
 
@@ -76,6 +76,8 @@ def _enter_namespaces(wanted: Confinement) -> bool:
     with contextlib.suppress(OSError) if in_user_namespace else contextlib.nullcontext():
         kernel.make_mounts_private()
         kernel.mount_proc()
+    with contextlib.suppress(OSError):  # in containers that forbid mounts
+        kernel.mount_shared_memory(wanted.limits.memory_mb * MEBIBYTE)
     if pid := os.fork():
         kernel.exit_like(pid)
     return in_user_namespace
@@ -107,15 +109,7 @@ def allow_cpu(used: float, limits: ProcessLimits) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + limits.cpu_seconds, hard))
 
 
-def _paths(wanted: Confinement) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the paths that may be read, and those that may be written too.
-
-    Relative paths of `permissions.files` count from the folder that holds the tools folder.
-    """
-    base = os.path.dirname(wanted.root) if wanted.root else os.getcwd()  # noqa: PTH109, PTH120 - a str
-    given = tuple(os.path.join(base, path) for path in wanted.files or ())  # noqa: PTH118
-    code = (wanted.root, *wanted.modules, sys.prefix, sys.base_prefix, *sys.path)
-    return (
-        tuple(path for path in (*_SYSTEM, *code) if path),
-        (*_DEVICES, tempfile.gettempdir(), *given),
-    )
+def declared_paths(root: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the paths of `permissions.files`; relative ones count from the folder that holds the tools folder."""
+    base = os.path.dirname(root) if root else os.getcwd()  # noqa: PTH109, PTH120 - a str
+    return tuple(os.path.join(base, path) for path in files)  # noqa: PTH118

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 from journeyman.tools.permissions import Permissions
-from journeyman.tools.sandbox.confinement import Confinement
+from journeyman.tools.sandbox.allowed_paths import holders_of, readable_paths
+from journeyman.tools.sandbox.confinement import Confinement, declared_paths
 from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import search_path
 
@@ -92,16 +94,17 @@ def confinement(spec: ToolSpec, root: str, available: AvailableIsolation, module
     """
     policy = spec.policy
     sandboxed = policy.sandbox != "off"
+    limits_paths = sandboxed and available.paths and policy.permissions.files is not None
     return Confinement(
         limits=policy.limits,
         environment=policy.permissions.env,
         network=not sandboxed or policy.permissions.network != (),
         files=policy.permissions.files if sandboxed else None,
         root=root,
-        modules=modules,
+        readable=readable_paths(root, modules) if limits_paths else (),
         namespaces=sandboxed and available.namespaces,
         system_calls=sandboxed and available.system_calls,
-        paths=sandboxed and available.paths and policy.permissions.files is not None,
+        paths=limits_paths,
     )
 
 
@@ -113,6 +116,22 @@ def shortcomings(spec: ToolSpec, available: AvailableIsolation) -> Iterator[Prob
             yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
 
 
+def exposed(spec: ToolSpec, root: str, modules: tuple[str, ...], secrets: Iterable[Path]) -> Iterator[Problem]:
+    """Yield a problem for each of the `secrets`, files of the server, that a tool with declared `files` may open.
+
+    A tool that declares none is not limited to any paths.
+    """
+    files = spec.policy.permissions.files
+    if files is None or spec.policy.sandbox == "off":
+        return
+    allowed = (*readable_paths(root, modules), *declared_paths(root, files))
+    for secret in secrets:
+        for path in holders_of(secret, allowed)[:1]:
+            text = f"tool {spec.name!r} declares its files, and may open {str(secret)!r}, which lies in {path!r}"
+            remedy = "move one of them, or name folders in permissions.files that hold no file of the server"
+            yield Problem(text, remedy=remedy)
+
+
 def describe_isolation(available: AvailableIsolation) -> dict[str, JSON]:
     """Return the means of isolation as JSON for people and probes; `level` is full, partial or none."""
     missing = available.missing
@@ -121,7 +140,10 @@ def describe_isolation(available: AvailableIsolation) -> dict[str, JSON]:
 
 
 def describe_tool_isolation(spec: ToolSpec, available: AvailableIsolation) -> dict[str, Any]:
-    """Return how one tool is isolated, as JSON; `network` and `files` say what enforces its permissions."""
+    """Return how one tool is isolated, as JSON.
+
+    `applied` names the means that its worker uses; `network` and `files` say what enforces its permissions.
+    """
     policy = spec.policy
     if policy.isolation == "inline":
         return {"sandbox": policy.sandbox, "level": "inline"}
@@ -131,6 +153,7 @@ def describe_tool_isolation(spec: ToolSpec, available: AvailableIsolation) -> di
         "sandbox": policy.sandbox,
         "level": level,
         "network": _network(policy.permissions, confined),
+        "applied": [name for name in _REMEDIES if getattr(confined, name)],
         "files": "unrestricted" if policy.permissions.files is None else "kernel" if confined.paths else "not enforced",
         "limits": msgspec.to_builtins(policy.limits) | msgspec.structs.asdict(policy.limits),
     }

@@ -96,6 +96,13 @@ def cover(path: str) -> None:
         _mount(os.devnull.encode(), os.fsencode(path), None, _BIND)
 
 
+def mount_shared_memory(size: int) -> None:
+    """Mount an empty /dev/shm of this namespace, for at most `size` bytes. Raises OSError."""
+    none, kind, path = ctypes.c_char_p(b"none"), ctypes.c_char_p(b"tmpfs"), ctypes.c_char_p(b"/dev/shm")
+    options = ctypes.c_char_p(f"mode=1777,size={size}".encode())
+    checked_call(_libc.mount(none, path, kind, ctypes.c_ulong(_NO_SUID | _NO_DEVICES), options))
+
+
 def count_as_another_user() -> None:
     """Take an unused real user id, so that the limit of processes, which is counted by it, holds for root too.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from journeyman.tools.sandbox.detection import (
     confinement,
     describe_isolation,
     describe_tool_isolation,
+    exposed,
     shortcomings,
 )
 from journeyman.tools.spec import StoredTool, ToolSpec
@@ -36,6 +38,8 @@ def test_a_tool_is_confined_by_what_there_is() -> None:
     full, bare = confinement(closed, "/srv/tools", ALL), confinement(closed, "/srv/tools", NOTHING)
     assert (full.network, full.namespaces, full.system_calls, full.paths) == (False, True, True, True)
     assert (bare.network, bare.namespaces, bare.system_calls, bare.paths) == (False, False, False, False)
+    assert "/srv/tools" in full.readable
+    assert bare.readable == ()
     assert (full.files, full.environment, full.root) == (("data/",), ("KEY",), "/srv/tools")
     off = confinement(spec(sandbox="off", permissions_network=(), permissions_files=()), "", ALL)
     assert (off.network, off.files, off.namespaces) == (True, None, False)
@@ -66,3 +70,39 @@ def test_who_keeps_a_tool_from_the_network_and_from_files(
 
 def test_an_inline_tool_has_none() -> None:
     assert describe_tool_isolation(spec(isolation="inline"), ALL)["level"] == "inline"
+
+
+@pytest.mark.parametrize(
+    ("policy", "names"),
+    [
+        ({}, ["namespaces", "system_calls"]),
+        ({"permissions_files": ()}, ["namespaces", "system_calls", "paths"]),
+        ({"permissions_files": (), "sandbox": "off"}, []),
+    ],
+)
+def test_what_is_shown_is_what_the_worker_gets(policy: dict[str, Any], names: list[str]) -> None:
+    assert describe_tool_isolation(spec(**policy), ALL)["applied"] == names
+
+
+@pytest.mark.parametrize(
+    ("files", "root", "held"),
+    [
+        ((), "/srv/shop/tools", []),
+        (("reports", "/var/data"), "/srv/shop/tools", []),
+        (("data",), "/srv/shop/tools", ["/srv/shop/data/journeyman.db"]),
+        ((".",), "/srv/shop/tools", ["/srv/shop/data/journeyman.db", "/srv/shop/.env"]),
+        (("/srv/shop/.env",), "/srv/shop/tools", ["/srv/shop/.env"]),
+        ((), "/srv/shop", ["/srv/shop/data/journeyman.db", "/srv/shop/.env"]),
+    ],
+)
+def test_a_tool_with_declared_files_must_not_reach_those_of_the_server(
+    files: tuple[str, ...], root: str, held: list[str]
+) -> None:
+    own = (Path("/srv/shop/data/journeyman.db"), Path("/srv/shop/.env"))
+    problems = list(exposed(spec(permissions_files=files), root, (), own))
+    assert [problem.message.split("'")[3] for problem in problems] == held
+    assert list(exposed(spec(permissions_files=files, sandbox="off"), root, (), own)) == []
+
+
+def test_a_tool_that_declares_no_files_is_not_looked_at() -> None:
+    assert list(exposed(spec(), "/srv/shop", (), (Path("/srv/shop/.env"),))) == []
