@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from journeyman.auth.limits import NO_LIMITS, KeyLimits, checked_limits, rate_of
+from journeyman.auth.limits import NO_LIMITS, KeyLimits, check_delegate, checked_limits, rate_of
 from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_scopes
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
@@ -112,13 +112,14 @@ class ApiKeys:
     ) -> NewKey:
         """Create a key. Keys of one principal share what it owns; without `principal`, the key gets one of its name.
 
-        Raises ValidationError, IdempotencyError.
+        Raises ValidationError (a key with `delegate` needs a rate and a quota, too), IdempotencyError.
         """
         now = self._clock.now()
         secret = self._new_secret()
         expires = _expiry(now, ttl_seconds)
         row = self._row(checked_name(name), checked_scopes(scopes), secret, principal, expires, now)
         row = _limited(row, checked_limits(limits))
+        check_delegate(row.scopes, limits)
         async with self._changing:
             saved = await self._save(row, now, claim=claim)
         return NewKey(await self._known(saved.key_id), None) if saved.replayed else NewKey(row, secret)

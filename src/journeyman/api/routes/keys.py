@@ -13,7 +13,15 @@ from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.requests import key_of
 from journeyman.api.responses import json_response, page
-from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
+from journeyman.api.schemas.keys import (
+    LIMITS_OF_DELEGATE,
+    CreateKey,
+    KeyAnswer,
+    MadeKey,
+    RotateKey,
+    key_answer,
+    made_key,
+)
 from journeyman.api.security.request_context import context_of
 from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError
@@ -48,7 +56,7 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
         summary="Make a key",
         status_code=201,
         responses=made,
-        openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
+        openapi_extra={**accepts(CreateKey, **LIMITS_OF_DELEGATE), **IDEMPOTENT},
     )
     async def create_key(request: Request) -> Response:
         raw = await read_route_body(request, dependencies.limits)
