@@ -468,6 +468,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "clock": clock or ManualClock(),
         "ids": SequentialIds(),
         "limits": limits or RequestLimits(),
+        "under_test": True,
         **changes,
     }
     return ApiDependencies(**given)
