@@ -136,6 +136,15 @@ class ApiKeys:
             await self._save(msgspec.structs.replace(row, revoked_at=row.revoked_at or now), now, claim=claim)
         return await self._known(id)
 
+    async def confirm(self) -> Sequence[ApiKeyRow]:
+        """Confirm all keys of earlier releases, so that starts no longer list them. Returns those that are valid."""
+        now = self._clock.now()
+        async with self._changing:
+            rows = [msgspec.structs.replace(row, confirmed=True) for row in await self.list() if not row.confirmed]
+            if rows:
+                await self._save(rows[0], now, *rows[1:])
+        return [row for row in rows if usable(row, now)]
+
     async def rotate(self, id: str, grace_seconds: float = 0, claim: IdempotencyClaim | None = None) -> NewKey:
         """Create a key with the same name, principal, scopes, limits and lifetime; the old one ends after the grace.
 
@@ -151,7 +160,7 @@ class ApiKeys:
             expires = None if old.expires_at is None else now + old.expires_at - old.created_at
             new = self._row(old.name, old.scopes, secret, old.principal, expires, now)
             new = _limited(new, KeyLimits(old.rate, old.quota))
-            new = msgspec.structs.replace(new, line=old.line or old.id)
+            new = msgspec.structs.replace(new, line=old.line or old.id, confirmed=old.confirmed)
             await self._save(new, now, _ending(old, now, grace_seconds), claim=claim)
         return NewKey(new, secret)
 
@@ -175,6 +184,7 @@ class ApiKeys:
             scopes=scopes,
             created_at=now,
             expires_at=expires,
+            confirmed=True,
         )
 
     async def _replayed_key(self, claim: IdempotencyClaim | None) -> str | None:

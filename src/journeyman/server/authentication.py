@@ -44,6 +44,7 @@ class Authentication:
             return
         ways = [row for row in await self.keys.list() if usable(row, clock.now())]
         _warn_of_unbounded(ways)
+        _warn_of_unconfirmed(ways)
         if self.seed is None and any(row.id == SEED_ID for row in ways):
             ways = [row for row in ways if row.id != SEED_ID]
             _LOG.warning(
@@ -74,6 +75,19 @@ def _warn_of_unbounded(rows: Iterable[ApiKeyRow]) -> None:
                 row.id,
                 row.name,
             )
+
+
+def _warn_of_unconfirmed(rows: Iterable[ApiKeyRow]) -> None:
+    """List the keys of earlier releases, which made keys for any caller while AUTH_MODE was off."""
+    old = [row for row in rows if not row.confirmed and row.id != SEED_ID]
+    if old:
+        listed = "".join(f"; {row.name} ({' '.join(row.scopes)}): `journeyman keys revoke {row.id}`" for row in old)
+        _LOG.warning(
+            "an earlier release made these keys, perhaps for a caller that had to show none, and they are valid: "
+            "revoke those that you do not know, and run `journeyman keys confirm` while the server is stopped to end "
+            "this notice%s",
+            listed,
+        )
 
 
 class Issuer:

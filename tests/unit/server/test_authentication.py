@@ -62,6 +62,34 @@ async def test_keys_that_act_for_others_without_limits_are_named_at_each_start(
         assert bounded.row.id not in named[-1]
 
 
+async def test_keys_of_an_earlier_release_are_listed_until_they_are_confirmed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def listed() -> list[str]:
+        return [record.message for record in caplog.records if "keys confirm" in record.message]
+
+    journal = MemoryJournal()
+    keys = made(journal, auth_mode="required").keys
+    for name in ("fine", "strange"):
+        await keys.create(name, ["admin"])
+    await made(journal, auth_mode="required").open(ManualClock())
+    assert listed() == []
+    rows = [msgspec.structs.replace(row, confirmed=False) for row in await keys.list()]
+    await journal.commit(Batch(at=1, appends=(), api_keys=tuple(rows)))
+    await keys.rotate(rows[0].id)
+    await made(journal, api_key=SEED).open(ManualClock())
+    assert listed() == [], "while authentication is off nothing is listed"
+    await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())
+    (notice,) = listed()
+    valid = {row.id for row in await keys.list() if row.revoked_at is None and row.id != "seed"}
+    assert {id for id in valid if f"`journeyman keys revoke {id}`" in notice} == valid
+    assert rows[0].id not in notice, "it was replaced, and what replaced it is listed"
+    assert {row.id for row in await keys.confirm()} == valid
+    assert await keys.confirm() == []
+    await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())
+    assert len(listed()) == 1
+
+
 async def test_tokens_are_enough() -> None:
     by_token = made(auth_mode="required", **TOKENS)
     await by_token.open(ManualClock())

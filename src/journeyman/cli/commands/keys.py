@@ -111,6 +111,18 @@ def revoke(id: KeyId, url: Url = None, json: Json = False) -> None:
     CommandOutput(json=json).show(revoked, f"The key {id} ({revoked['name']}) is revoked.")
 
 
+@app.command("confirm")
+def confirm(json: Json = False) -> None:
+    """Confirm the keys of earlier releases, so that starts no longer list them. Works while no server runs."""
+    settings = Settings.read()
+
+    async def confirm_keys(keys: ApiKeys) -> list[Item]:
+        return [_key_item(row) for row in await keys.confirm()]
+
+    items = asyncio.run(_with_keys(SqliteJournal(journal_file(settings)), confirm_keys))
+    CommandOutput(json=json).items(items, ("id", "name", "principal", "scopes"), "There are no keys to confirm.")
+
+
 @app.command("rotate")
 def rotate(
     id: KeyId,
