@@ -21,7 +21,7 @@ from journeyman.events.quota import Quota
 from journeyman.llm.gateway.address import check_credentials, check_url
 from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES, GatewaySpec, SettingNames
 from journeyman.masking import MARK, passwords, without_credentials
-from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.rate_limit import Rate, parse_rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     rate_limit_enabled: bool | None = None  # None: only with AUTH_MODE=required
     rate_limit_requests: int = Field(100, ge=1, le=1_000_000)
     rate_limit_period: float = Field(60, gt=0, le=86_400)
+    delegate_rate: str | None = None  # of each subject whose tokens have the scope `delegate`; None: no limit
     quota_tokens_per_day: int | None = Field(None, ge=0, le=10**15)
     quota_usd_per_day: float | None = Field(None, ge=0, le=10**9)
     quota_concurrent_runs: int | None = Field(None, ge=1, le=10_000)
@@ -187,6 +188,11 @@ class Settings(BaseSettings):
         """The rate limit of each caller without one of their own. None: there is no such limit."""
         enabled = self.auth_mode == "required" if self.rate_limit_enabled is None else self.rate_limit_enabled
         return Rate(self.rate_limit_requests, self.rate_limit_period) if enabled else None
+
+    @property
+    def rate_of_delegates(self) -> Rate | None:
+        """The rate limit of each subject whose tokens may act for others. None: there is no such limit."""
+        return None if self.delegate_rate is None else parse_rate(self.delegate_rate)
 
     @property
     def quota(self) -> Quota:
@@ -344,6 +350,16 @@ class Settings(BaseSettings):
                 raise ValueError(
                     "Write IP addresses or networks, separated by commas: 10.0.0.5, 172.16.0.0/12."
                 ) from exc
+        return value
+
+    @field_validator("delegate_rate")
+    @classmethod
+    def _known_rate(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                parse_rate(value)
+        except ValueError as exc:
+            raise ValueError(f"Write a rate such as 600/60s: {exc}.") from exc
         return value
 
     @field_validator("jwt_jwks_url")

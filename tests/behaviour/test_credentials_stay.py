@@ -22,6 +22,7 @@ from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
+from tests.harness.key_service import BOUNDED
 
 AGENT = """\
 type: react_agent
@@ -134,7 +135,9 @@ def writings(credential: str) -> set[str]:
 async def _credential(place: Place, kind: str) -> str:
     if kind == "key":
         return (
-            await place.application.authentication.keys.create("carla", ["run", "read", "tools", "delegate"])
+            await place.application.authentication.keys.create(
+                "carla", ["run", "read", "tools", "delegate"], limits=BOUNDED
+            )
         ).secret
     return sign(POLICY, JWT_SECRET, "carla", ["run", "read", "tools", "delegate"], SystemClock().now(), 60)
 

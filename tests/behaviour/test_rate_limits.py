@@ -182,8 +182,22 @@ async def test_the_headers_name_both_policies_and_what_is_left_of_the_narrower(l
     assert [text.split(";t=")[0] for text in left] == ['"default";r=11', '"default";r=10']
 
 
+async def test_a_request_without_its_scope_counts(limited: LimitedApp) -> None:
+    made = await limited.key(scopes=["tools"], rate="4/60s")
+    assert statuses(await limited.ask(made["key"], 9)) == {403: 4, 429: 5}
+    made = await limited.key(scopes=["tools"], rate="4/60s", principal="who-may-not-delegate")
+    names = [{**bearer(made["key"]), "x-on-behalf-of": f"user{number}"} for number in range(9)]
+    answers = [await request(limited.app, "POST", "/execute_tool", json={}, headers=each) for each in names]
+    assert statuses(answers) == {403: 4, 429: 5}
+    made = await limited.key(scopes=["tools"], rate="4/60s", principal="by-a-socket")
+    async with socket(limited.app, headers=bearer(made["key"])) as client:
+        commands = [{"type": "subscribe", "id": str(number), "run_id": "run_1"} for number in range(9)]
+        codes = [(await told(client, command))["code"] for command in commands]
+    assert codes == ["missing_scope"] * 4 + ["rate_limited"] * 5
+
+
 async def test_a_key_counts_whomever_it_acts_for(limited: LimitedApp) -> None:
-    made = await limited.key(scopes=["read", "delegate"], rate="4/60s")
+    made = await limited.key(scopes=["read", "delegate"], rate="4/60s", quota={"concurrent_runs": 9})
     users = [{**bearer(made["key"]), "x-on-behalf-of": f"user{number}"} for number in range(9)]
     answers = await asyncio.gather(*(request(limited.app, "GET", "/threads", headers=user) for user in users))
     assert statuses(answers) == {200: 4, 429: 5}

@@ -15,6 +15,7 @@ import pytest
 
 from journeyman.api.security.scopes import ROUTES
 from tests.harness.asgi_client import Answer, request, socket
+from tests.harness.key_service import BOUNDED
 from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
 SCOPES = "run fork read tools approve"
@@ -242,7 +243,7 @@ async def test_sockets_see_no_more(tenants: Tenants) -> None:
 
 async def test_delegates_of_one_key_are_tenants_too(tenants: Tenants) -> None:
     keys = tenants.api.application.authentication.keys
-    tenants.api.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"])).secret or ""
+    tenants.api.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"], limits=BOUNDED)).secret or ""
     ask = tenants.api.ask
     await ask("desk", "POST", "/threads", {"thread_id": "t"}, {"x-on-behalf-of": "carl"})
     seen = {

@@ -226,6 +226,7 @@ class FakeRuns(Runs):
         *,
         anyone: bool = False,
         key: IdempotencyKey | None = None,
+        credential: str | None = None,
     ) -> RunResult:
         await self.get(principal, run_id)
         for answer in answers:
@@ -246,7 +247,7 @@ class FakeRuns(Runs):
             raise NotFoundError(f"There is no approval {approval_id!r}.")
         return ApprovalOutcome(approval=row, status=self.results[row.run].status)
 
-    async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
+    async def tell(self, principal: str, run_id: str, text: str, *, credential: str | None = None) -> RunResult:
         await self.get(principal, run_id)
         raise StateError("The run asks no question now.", code="nothing_asked")
 
@@ -467,6 +468,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "clock": clock or ManualClock(),
         "ids": SequentialIds(),
         "limits": limits or RequestLimits(),
+        "under_test": True,
         **changes,
     }
     return ApiDependencies(**given)

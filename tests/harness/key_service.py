@@ -6,13 +6,17 @@ import pytest
 
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
+from journeyman.auth.limits import KeyLimits
 from journeyman.auth.remembered import VerificationCache
 from journeyman.clock import ManualClock
 from journeyman.errors import (
     UnauthenticatedError,
 )
+from journeyman.events.quota import Quota
 from journeyman.ids import RandomSecretSource
 from journeyman.journal.memory import MemoryJournal
+
+BOUNDED = KeyLimits("1000/60s", Quota(concurrent_runs=1000))  # a key with `delegate` needs limits
 
 
 class KeyService:

@@ -11,6 +11,7 @@ from journeyman.api.dependencies import RequestLimits
 from journeyman.api.security import scopes as access
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
+from journeyman.auth.limits import DELEGATE, NO_LIMITS
 from journeyman.auth.principal import SCOPES
 from journeyman.auth.remembered import VerificationCache
 from journeyman.clock import ManualClock
@@ -18,6 +19,7 @@ from journeyman.ids import RandomSecretSource
 from journeyman.journal.memory import MemoryJournal
 from journeyman.web.pages import pages
 from tests.harness.fake_use_cases import FakeRuns, make_ports
+from tests.harness.key_service import BOUNDED
 
 
 class Inside:
@@ -52,7 +54,7 @@ class SecuredApp:
 
     async def open(self) -> SecuredApp:
         for scope in SCOPES:
-            new = await self.keys.create(scope, [scope])
+            new = await self.keys.create(scope, [scope], limits=BOUNDED if scope == DELEGATE else NO_LIMITS)
             self.secrets[scope], self.ids[scope] = new.secret, new.row.id
         return self
 

@@ -292,6 +292,7 @@ def lasting(events: list[dict[str, Any]]) -> list[Any]:
         data = {name: value for name, value in event["data"].items() if name not in VARYING}
         data.pop("thread", None)
         data.pop("turn", None)  # which turn of its script: no release before kept it
+        data.pop("credential", None)  # what started the run: no release before kept it
         data.pop("global_context", None)  # other runs of the same person have changed it
         data["model"] = str(data.get("model", "")).rpartition("/")[2]
         if "error" in data:

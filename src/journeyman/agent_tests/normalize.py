@@ -20,7 +20,7 @@ Data = dict[str, JSON]
 
 _OMITTED: Mapping[str, frozenset[str]] = {
     "run_accepted": frozenset(
-        {"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key", "retries"}
+        {"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key", "retries", "credential"}
     ),
     "run_started": frozenset({"epoch", "first_no", "last_no", "summary", "summary_stream"}),
     "history_summarized": frozenset({"latency_ms", "reserved", "turn"}),

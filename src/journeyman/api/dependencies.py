@@ -144,7 +144,9 @@ class ApiDependencies:
     tool_problems: Callable[[str], Sequence[str]] = lambda agent: ()  # by the agent's name
     on_served: Callable[[RequestServed], None] = _ignore
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
-    authenticator: Authenticator | None = None  # None: every caller is `local`
+    authenticator: Authenticator | None = None  # None: every caller on this machine is `local`, others are refused
+    trust_host: bool = False  # another application decides who may call, as it does where it has mounted this one
+    under_test: bool = False  # the names and the peer of test clients are accepted
     keys: ApiKeys | None = None
     rate_limiter: RateLimiter | None = None  # None: there are no rate limits
     mask: Callable[[str], str] = str  # masks secrets in a sentence that quotes what a caller sent

@@ -49,7 +49,9 @@ def request_origin(context: RequestContext) -> RequestOrigin:
     """Return where a run of this request comes from. Its API key is named only if that has a quota."""
     caller = context.known
     key = caller.line if caller.quota != UNLIMITED else None
-    return RequestOrigin(context.request_id, context.trace_id, context.caller_span, key, caller.quota)
+    return RequestOrigin(
+        context.request_id, context.trace_id, context.caller_span, key, caller.quota, caller.credential
+    )
 
 
 def answer_of(body: AnswerRequest) -> HumanAnswer:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from journeyman.auth.limits import NO_LIMITS, KeyLimits, checked_limits, rate_of
+from journeyman.auth.limits import NO_LIMITS, KeyLimits, check_delegate, checked_limits, rate_of
 from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_scopes
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
@@ -112,13 +112,14 @@ class ApiKeys:
     ) -> NewKey:
         """Create a key. Keys of one principal share what it owns; without `principal`, the key gets one of its name.
 
-        Raises ValidationError, IdempotencyError.
+        Raises ValidationError (a key with `delegate` needs a rate and a quota, too), IdempotencyError.
         """
         now = self._clock.now()
         secret = self._new_secret()
         expires = _expiry(now, ttl_seconds)
         row = self._row(checked_name(name), checked_scopes(scopes), secret, principal, expires, now)
         row = _limited(row, checked_limits(limits))
+        check_delegate(row.scopes, limits)
         async with self._changing:
             saved = await self._save(row, now, claim=claim)
         return NewKey(await self._known(saved.key_id), None) if saved.replayed else NewKey(row, secret)
@@ -135,6 +136,15 @@ class ApiKeys:
             await self._save(msgspec.structs.replace(row, revoked_at=row.revoked_at or now), now, claim=claim)
         return await self._known(id)
 
+    async def confirm(self) -> Sequence[ApiKeyRow]:
+        """Confirm all keys of earlier releases, so that starts no longer list them. Returns those that are valid."""
+        now = self._clock.now()
+        async with self._changing:
+            rows = [msgspec.structs.replace(row, confirmed=True) for row in await self.list() if not row.confirmed]
+            if rows:
+                await self._save(rows[0], now, *rows[1:])
+        return [row for row in rows if usable(row, now)]
+
     async def rotate(self, id: str, grace_seconds: float = 0, claim: IdempotencyClaim | None = None) -> NewKey:
         """Create a key with the same name, principal, scopes, limits and lifetime; the old one ends after the grace.
 
@@ -150,7 +160,7 @@ class ApiKeys:
             expires = None if old.expires_at is None else now + old.expires_at - old.created_at
             new = self._row(old.name, old.scopes, secret, old.principal, expires, now)
             new = _limited(new, KeyLimits(old.rate, old.quota))
-            new = msgspec.structs.replace(new, line=old.line or old.id)
+            new = msgspec.structs.replace(new, line=old.line or old.id, confirmed=old.confirmed)
             await self._save(new, now, _ending(old, now, grace_seconds), claim=claim)
         return NewKey(new, secret)
 
@@ -174,6 +184,7 @@ class ApiKeys:
             scopes=scopes,
             created_at=now,
             expires_at=expires,
+            confirmed=True,
         )
 
     async def _replayed_key(self, claim: IdempotencyClaim | None) -> str | None:

@@ -24,6 +24,7 @@ SCOPES: dict[str, str] = {
 _INCLUDED_IN = {"approve": "approve:any"}  # scope -> the wider scope that includes it; `admin` includes all
 LOCAL_NAME = "local"
 KEY_PREFIX = "key:"  # of principals that keys create; no token may name one
+TOKEN_PREFIX = "token:"  # of credentials that are tokens
 NAME = r"^[A-Za-z0-9._:@|+=~-]{1,128}(?!\n)$"
 _NAME = re.compile(NAME)
 
@@ -38,6 +39,17 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     rate: Rate | None = None  # of requests with keys of this line; None: no other than the principal's
     quota: Quota = UNLIMITED  # of the runs of this line
     line: str | None = None  # key lineage: the id of the first key, from which this one was rotated
+    subject: str | None = None  # of the token, as its own principal; None: a key, or no authentication
+
+    @property
+    def credential(self) -> str | None:
+        """What authenticated the caller, also if it acts for another: `key:LINE` or `token:SUBJECT`.
+
+        None: nothing did.
+        """
+        if self.line is not None:
+            return f"{KEY_PREFIX}{self.line}"
+        return None if self.subject is None else f"{TOKEN_PREFIX}{self.subject}"
 
     def may(self, scope: str) -> bool:
         """Check whether the caller has this scope, or one that includes it."""

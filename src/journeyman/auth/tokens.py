@@ -18,8 +18,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from journeyman.auth.limits import DELEGATE
 from journeyman.auth.principal import KEY_PREFIX, LOCAL_NAME, SCOPES, Caller
 from journeyman.clock import Clock
+from journeyman.resilience.rate_limit import Rate
 
 ALGORITHMS = ("HS256", "RS256", "ES256")
 SECRET_BYTES = 32  # at least, of an HS256 secret
@@ -63,12 +65,15 @@ class SharedSecret:
 class TokenVerifier:
     """Verifies tokens against one policy."""
 
-    def __init__(self, policy: Policy, keys: VerifyingKeys, clock: Clock) -> None:
+    def __init__(self, policy: Policy, keys: VerifyingKeys, clock: Clock, *, delegate_rate: Rate | None = None) -> None:
+        """`delegate_rate` is the rate of requests of each subject whose tokens may act for others. None: no limit."""
         import_module("jwt")  # now, so that the first request need not wait for it
         self._policy = policy
         self._keys = keys
         self._clock = clock
+        self._delegate_rate = delegate_rate
         self._has_warned = False
+        self._has_warned_of_rate = False
 
     async def verify(self, token: str) -> Caller | None:
         """Return the caller that the token names; None if it is not valid.
@@ -81,7 +86,20 @@ class TokenVerifier:
         key = await self._keys.key(header.get("kid"))
         claims = None if key is None else claims_of(token, key, self._policy)
         caller = None if claims is None else caller_of(claims, self._clock.now())
-        return None if caller is None else self._with_fork(caller)
+        return None if caller is None else self._with_rate(self._with_fork(caller))
+
+    def _with_rate(self, caller: Caller) -> Caller:
+        """Return the caller with the rate of callers that act for others, if its token has `delegate`."""
+        if DELEGATE not in caller.scopes:
+            return caller
+        if self._delegate_rate is None and not self._has_warned_of_rate:
+            self._has_warned_of_rate = True
+            text = (
+                "a token has the scope `delegate`, and no rate applies to all users that it acts for together: set "
+                "DELEGATE_RATE, such as 600/60s"
+            )
+            _LOG.warning("%s (principal %s)", text, caller.principal)
+        return msgspec.structs.replace(caller, rate=self._delegate_rate)
 
     def _with_fork(self, caller: Caller) -> Caller:
         """Return the caller with the scope `fork` if its token has `run`, as it could fork before there was `fork`."""
@@ -143,7 +161,8 @@ def caller_of(claims: Mapping[str, Any], now: int) -> Caller | None:
             return None
     if not isinstance(subject, str) or not _is_subject(subject):
         return None
-    return Caller(principal=principal_of(subject), scopes=scopes, expires_at=expires + LEEWAY_SECONDS * 1_000_000)
+    own = principal_of(subject)
+    return Caller(principal=own, scopes=scopes, expires_at=expires + LEEWAY_SECONDS * 1_000_000, subject=own)
 
 
 def principal_of(subject: str) -> str:

@@ -137,6 +137,9 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     trace_id: str | None = None
     caller_span: str | None = None  # the caller's span in that trace
     key: str | None = None  # the API key whose quota this run uses; None: no key
+    credential: str | None = (
+        None  # what authenticated the request: `key:LINE`, `token:SUBJECT`; None: nothing, or unknown
+    )
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,18 +11,19 @@ _replace = msgspec.structs.replace
 
 
 class RequestOrigin(msgspec.Struct, frozen=True):
-    """The request that started a run: its ids, its place in a trace, and the API key that pays."""
+    """The request that started a run: its ids, its place in a trace, the API key that pays, and its credential."""
 
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None  # the caller's span in that trace
     key: str | None = None  # the billed API key, if it has a quota
     quota: Quota = UNLIMITED  # of that key; events do not store it
+    credential: str | None = None  # what authenticated it: `key:LINE`, `token:SUBJECT`; None: nothing, or unknown
 
     @classmethod
     def of(cls, event: RunAccepted) -> RequestOrigin:
         """Return the origin that the event recorded."""
-        return cls(event.request_id, event.trace_id, event.caller_span, event.key)
+        return cls(event.request_id, event.trace_id, event.caller_span, event.key, credential=event.credential)
 
     def recorded_in(self, event: RunAccepted) -> RunAccepted:
         """Return the event with this origin in its fields."""
@@ -32,6 +33,7 @@ class RequestOrigin(msgspec.Struct, frozen=True):
             trace_id=self.trace_id,
             caller_span=self.caller_span,
             key=self.key,
+            credential=self.credential,
         )
 
     def for_child(self) -> RequestOrigin:

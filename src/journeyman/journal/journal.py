@@ -95,6 +95,7 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     rate: str | None = None  # limit of its requests, as `100/60s`; None: only the principal's limit holds
     quota: Quota = UNLIMITED
     line: str = ""  # lineage: the key that it replaces by rotation and whose quota it shares; empty: itself
+    confirmed: bool = False  # False: an earlier release made it, perhaps for a caller that had to show no key
 
 
 class FileRow(msgspec.Struct, frozen=True, kw_only=True):

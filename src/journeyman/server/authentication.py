@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from journeyman.auth.api_keys import SEED_ID, ApiKeys, usable
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.key_set import MOST_BYTES, KeySet
+from journeyman.auth.limits import DELEGATE, is_bounded
 from journeyman.auth.remembered import VerificationCache
 from journeyman.auth.tokens import Policy, SharedSecret, TokenVerifier
 from journeyman.clock import Clock
@@ -15,7 +17,7 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Request, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.ids import RandomSecretSource
-from journeyman.journal.journal import Journal
+from journeyman.journal.journal import ApiKeyRow, Journal
 from journeyman.resilience.guard import ErrorClass
 from journeyman.settings import Settings
 
@@ -41,6 +43,8 @@ class Authentication:
         if self.authenticator is None:
             return
         ways = [row for row in await self.keys.list() if usable(row, clock.now())]
+        _warn_of_unbounded(ways)
+        _warn_of_unconfirmed(ways)
         if self.seed is None and any(row.id == SEED_ID for row in ways):
             ways = [row for row in ways if row.id != SEED_ID]
             _LOG.warning(
@@ -59,6 +63,31 @@ class Authentication:
         """Close the connections to the token issuer."""
         if self.issuer is not None:
             await self.issuer.aclose()
+
+
+def _warn_of_unbounded(rows: Iterable[ApiKeyRow]) -> None:
+    """Warn of each key that may act for others and has no rate or no quota: keys of earlier releases needed neither."""
+    for row in rows:
+        if DELEGATE in row.scopes and not is_bounded(row.rate, row.quota):
+            _LOG.warning(
+                "the key %s (%s) has the scope `delegate` without a rate and a quota, so no limit applies to all users "
+                "that it acts for together: make another one with `journeyman keys create`, and revoke this one",
+                row.id,
+                row.name,
+            )
+
+
+def _warn_of_unconfirmed(rows: Iterable[ApiKeyRow]) -> None:
+    """List the keys of earlier releases, which made keys for any caller while AUTH_MODE was off."""
+    old = [row for row in rows if not row.confirmed and row.id != SEED_ID]
+    if old:
+        listed = "".join(f"; {row.name} ({' '.join(row.scopes)}): `journeyman keys revoke {row.id}`" for row in old)
+        _LOG.warning(
+            "an earlier release made these keys, perhaps for a caller that had to show none, and they are valid: "
+            "revoke those that you do not know, and run `journeyman keys confirm` while the server is stopped to end "
+            "this notice%s",
+            listed,
+        )
 
 
 class Issuer:
@@ -130,6 +159,7 @@ def _tokens(
         return None
     if issuer is None:
         assert settings.jwt_secret_key is not None
-        return TokenVerifier(policy, SharedSecret(settings.jwt_secret_key.get_secret_value()), clock)
+        secret = SharedSecret(settings.jwt_secret_key.get_secret_value())
+        return TokenVerifier(policy, secret, clock, delegate_rate=settings.rate_of_delegates)
     key_set = KeySet(issuer, policy.algorithm, clock, remembered.clear)
-    return TokenVerifier(policy, key_set, clock)
+    return TokenVerifier(policy, key_set, clock, delegate_rate=settings.rate_of_delegates)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from journeyman.auth.api_keys import SEED_ID, digest
-from journeyman.auth.limits import KeyLimits
+from journeyman.auth.limits import NO_LIMITS, KeyLimits
 from journeyman.auth.principal import Caller
 from journeyman.errors import (
     NotFoundError,
@@ -11,6 +12,7 @@ from journeyman.errors import (
     ValidationError,
 )
 from journeyman.events.quota import UNLIMITED, Quota
+from journeyman.journal.journal import Batch
 from journeyman.resilience.rate_limit import Rate
 from tests.harness.key_service import KeyService
 
@@ -39,6 +41,23 @@ async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_del
     bare = await service.keys.create("bare", ["read"])
     caller = await service.door.authenticate(bare.secret or "")
     assert (caller.rate, caller.quota) == (None, UNLIMITED)
+
+
+@pytest.mark.parametrize(
+    "limits", [NO_LIMITS, KeyLimits("10/60s"), KeyLimits(None, Quota(usd_per_day=1)), KeyLimits("10/60s", Quota())]
+)
+async def test_a_key_that_acts_for_others_needs_a_rate_and_a_quota(service: KeyService, limits: KeyLimits) -> None:
+    with pytest.raises(ValidationError, match="needs a rate and a quota: `--rate`"):
+        await service.keys.create("desk", ["run", "delegate"], limits=limits)
+    assert await service.keys.list() == []
+    await service.keys.create("root", ["admin"], limits=limits)
+
+
+async def test_a_key_of_an_earlier_release_is_rotated_as_it_was(service: KeyService) -> None:
+    old = await service.keys.create("desk", ["run"])
+    row = msgspec.structs.replace(old.row, scopes=("run", "delegate"))
+    await service.journal.commit(Batch(at=1, appends=(), api_keys=(row,)))
+    assert (await service.keys.rotate(row.id)).row.scopes == ("run", "delegate")
 
 
 async def test_rotation_keeps_name_principal_scopes_and_life(service: KeyService) -> None:

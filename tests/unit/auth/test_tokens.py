@@ -8,7 +8,9 @@ from typing import Any
 import jwt
 import pytest
 
-from journeyman.auth.tokens import TokenVerifier, sign
+from journeyman.auth.tokens import SharedSecret, TokenVerifier, sign
+from journeyman.clock import ManualClock
+from journeyman.resilience.rate_limit import Rate
 from tests.harness.forged_tokens import (
     HEADER,
     NOW,
@@ -53,6 +55,25 @@ async def test_made_here_and_believed_here(tokens: TokenVerifier) -> None:
     caller = await tokens.verify(sign(POLICY, SECRET, "bob", ["run"], NOW * 1_000_000, 900))
     assert caller is not None
     assert (caller.principal, caller.scopes) == ("bob", {"run", "fork"})
+
+
+async def test_a_subject_that_acts_for_others_has_a_rate_or_one_warning(
+    tokens: TokenVerifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        caller = await tokens.verify(good(scope="read delegate"))
+        assert caller is not None
+        assert (caller.rate, caller.credential) == (None, "token:ann")
+    assert [record.message for record in caplog.records if "DELEGATE_RATE" in record.message] == [
+        "a token has the scope `delegate`, and no rate applies to all users that it acts for together: set "
+        "DELEGATE_RATE, such as 600/60s (principal ann)"
+    ]
+    clock = ManualClock(NOW * 1_000_000)
+    limited = TokenVerifier(POLICY, SharedSecret(SECRET), clock, delegate_rate=Rate(9, 60))
+    callers = [await limited.verify(good(scope=scope)) for scope in ("read delegate", "read", "admin")]
+    assert [caller.rate if caller else "" for caller in callers] == [Rate(9, 60), None, None]
+    assert callers[0] is not None
+    assert callers[0].on_behalf_of("bob").credential == "token:ann"
 
 
 async def test_a_token_that_could_fork_still_may_with_one_warning(

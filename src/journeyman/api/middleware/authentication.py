@@ -16,7 +16,7 @@ from journeyman.api.security.request_context import IsValid, RequestContext, con
 from journeyman.api.security.scopes import OPEN, UNCOUNTED, required_scope
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
-from journeyman.errors import UnauthenticatedError
+from journeyman.errors import ForbiddenError, UnauthenticatedError, ValidationError
 from journeyman.telemetry.logs.setup import bind
 
 _BEARER = b"bearer "
@@ -44,14 +44,17 @@ class AuthenticationMiddleware:
         if self._rate_limiter is not None:
             await self._rate_limiter.count_anonymous(context)
 
-    async def authorize(self, context: RequestContext, scope: str) -> Caller:
-        """Return the caller of a request whose route needs this scope.
+    async def authorize(self, context: RequestContext, scope: str, *, counted: bool = True) -> Caller:
+        """Return the caller of a request whose route needs this scope, and count the request if `counted`.
 
-        Raises UnauthenticatedError, ForbiddenError (the caller lacks the scope), ValidationError (X-On-Behalf-Of).
+        Raises UnauthenticatedError, ForbiddenError (the caller lacks the scope), ValidationError (X-On-Behalf-Of), and
+        ResourceError (`rate_limited`). A refused request counts in any case.
         """
-        caller = context.caller or await self._authenticate(_bearer(context))
-        caller.check(scope)
-        return on_behalf_of(context, caller)
+        own = await self._known_caller(context, context.caller, _bearer(context))
+        caller = await self._acting_caller(context, own, scope)
+        if counted:
+            await self.count_caller(caller, context)
+        return caller
 
     async def authenticate_socket(
         self, context: RequestContext, credential: str | None, *, again: bool = False
@@ -59,14 +62,29 @@ class AuthenticationMiddleware:
         """Return the caller that opens a WebSocket or, `again`, sends a command by it. Commands are authorized later.
 
         Raises UnauthenticatedError, ForbiddenError and ValidationError (X-On-Behalf-Of), and ResourceError
-        (`rate_limited`) after too many failed attempts from this address.
+        (`rate_limited`) after too many failed attempts from this address, or of this caller.
         """
+        own = await self._known_caller(context, None if again else context.caller, credential)
+        return await self._acting_caller(context, own)
+
+    async def _known_caller(self, context: RequestContext, known: Caller | None, credential: str | None) -> Caller:
+        """Return the caller that is known already, or the owner of the credential. A failed attempt is counted."""
         try:
-            caller = (None if again else context.caller) or await self._authenticate(credential)
+            return known or await self._authenticate(credential)
         except UnauthenticatedError:
             await self.count_anonymous(context)
             raise
-        return on_behalf_of(context, caller)
+
+    async def _acting_caller(self, context: RequestContext, caller: Caller, scope: str | None = None) -> Caller:
+        """Return the caller as the principal that it acts for, after a check of `scope`; None: commands are checked
+        later. A refused request is counted against the caller's own principal."""
+        try:
+            if scope is not None:
+                caller.check(scope)
+            return on_behalf_of(context, caller)
+        except (ForbiddenError, ValidationError):
+            await self.count_caller(caller, context)
+            raise
 
     async def _authenticate(self, credential: str | None) -> Caller:
         if self._authenticator is None or credential is None:
@@ -96,21 +114,11 @@ class AuthorizedRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
-        caller = await self._authorize(context)
+        caller = await self._authentication.authorize(context, self._scope, counted=self._counted)
         if caller is not context.caller:
             context.authenticated(caller, self._authentication.validity_check(context))
             bind(principal=caller.principal)
         await self._app(scope, receive, send)
-
-    async def _authorize(self, context: RequestContext) -> Caller:
-        try:
-            caller = await self._authentication.authorize(context, self._scope)
-        except UnauthenticatedError:
-            await self._authentication.count_anonymous(context)
-            raise
-        if self._counted:
-            await self._authentication.count_caller(caller, context)
-        return caller
 
 
 def guard(routes: Sequence[BaseRoute], authentication: AuthenticationMiddleware) -> None:

@@ -14,7 +14,8 @@ from journeyman.api.json_body import ClientDisconnected
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.routes.health import PROBES
 from journeyman.api.security.client_address import TrustedProxies
-from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
+from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, without_wildcard
+from journeyman.api.security.local_callers import LocalCallers, is_hosted
 from journeyman.api.security.request_context import RequestContext, begin_context, request_headers
 from journeyman.api.security.unread_bytes import LARGE_BYTES, UnreadBytes, too_much_unread
 from journeyman.auth.principal import LOCAL
@@ -39,11 +40,18 @@ class EdgeMiddleware:
         self._mask = dependencies.mask
         self._clock = dependencies.clock
         self._on_served = dependencies.on_served
-        self._default_caller = LOCAL if dependencies.authenticator is None else None
+        self._is_open = dependencies.authenticator is None  # AUTH_MODE=off
+        self._trusts_host = dependencies.trust_host
+        self._has_warned = False
+        self._local_callers = LocalCallers(under_test=dependencies.under_test)
         self._proxies = TrustedProxies(dependencies.trusted_proxies)
         self._start_traces = dependencies.start_traces
         self._unread = UnreadBytes()
-        self._policy = HostPolicy(dependencies.allowed_hosts, dependencies.cors_origins)
+        hosts, origins = dependencies.allowed_hosts, dependencies.cors_origins
+        self._hosted_policy = HostPolicy(hosts, origins, test_names=True)
+        if self._is_open:  # where a page of any name could call, this machine's browser would call for it
+            hosts, origins = without_wildcard(hosts), without_wildcard(origins)
+        self._policy = HostPolicy(hosts, origins, test_names=dependencies.under_test)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -59,7 +67,7 @@ class EdgeMiddleware:
         answer = _Answer(send, context, self._clock, self._unread)
         started = self._clock.monotonic()
         try:
-            self._check(scope, context.headers)
+            self._check(scope, context)
             await self._app(scope, receive, answer)
             if answer.refused:
                 await send_problem(answer, too_much_unread(), context, self._ids, self._mask)
@@ -80,7 +88,7 @@ class EdgeMiddleware:
         context = begin_context(scope, self._new_context(scope))
         _bind(context)
         try:
-            self._check(scope, context.headers)
+            self._check(scope, context)
         except RequestError as exc:
             _LOG.info("socket refused: %s", exc)
             await receive()
@@ -100,9 +108,20 @@ class EdgeMiddleware:
         request_id = given.decode() if given and usable else self._ids.new("req")
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
-        return RequestContext(
-            self._default_caller, request_id, headers, address, self._trace(headers.get(b"traceparent"))
-        )
+        caller = LOCAL if self._is_open and self._may_be_local(scope, headers) else None
+        return RequestContext(caller, request_id, headers, address, self._trace(headers.get(b"traceparent")))
+
+    def _may_be_local(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """Return whether the caller is on this machine, or another application decides who may call."""
+        if not self._is_hosted(scope):
+            return self._local_callers.is_local(scope, headers)
+        if not self._has_warned:
+            self._has_warned = True
+            _LOG.warning("AUTH_MODE=off inside of another application: that application decides who may call")
+        return True
+
+    def _is_hosted(self, scope: Scope) -> bool:
+        return self._trusts_host or is_hosted(scope)
 
     def _trace(self, traceparent: bytes | None) -> TraceContext | None:
         trace = parsed(traceparent.decode("latin-1")) if traceparent else None
@@ -110,16 +129,27 @@ class EdgeMiddleware:
             return TraceContext(trace_of(self._ids.new("trace"), None))
         return trace
 
-    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+    def _check(self, scope: Scope, context: RequestContext) -> None:
+        headers = context.headers
+        policy = self._hosted_policy if self._is_hosted(scope) else self._policy
         host = headers.get(b"host", b"")
-        if not self._policy.host_allowed(host) and not _is_probe(scope):
+        if self._is_open and context.caller is None and not _is_probe(scope):
+            raise RequestError(
+                "With AUTH_MODE=off only callers on this machine are answered, and this request comes from another one "
+                "or through a proxy. Set AUTH_MODE=required and make a key with `journeyman keys create admin --scopes "
+                "admin`. If another application serves this one and decides who may call, set "
+                "`create_app(trust_host=True)`.",
+                status=403,
+                code="auth_off_is_local",
+            )
+        if not policy.host_allowed(host) and not _is_probe(scope):
             raise RequestError(
                 "This server does not accept that Host. Add the name to ALLOWED_HOSTS.",
                 status=421,
                 code="host_not_allowed",
             )
         check_origin = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if check_origin and not self._policy.origin_allowed(headers.get(b"origin"), host):
+        if check_origin and not policy.origin_allowed(headers.get(b"origin"), host):
             raise RequestError(
                 "Pages of that Origin may not make changes. Add it to CORS_ORIGINS.",
                 status=403,

@@ -13,10 +13,18 @@ from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.requests import key_of
 from journeyman.api.responses import json_response, page
-from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
+from journeyman.api.schemas.keys import (
+    LIMITS_OF_DELEGATE,
+    CreateKey,
+    KeyAnswer,
+    MadeKey,
+    RotateKey,
+    key_answer,
+    made_key,
+)
 from journeyman.api.security.request_context import context_of
 from journeyman.auth.api_keys import ApiKeys, NewKey
-from journeyman.errors import NotFoundError
+from journeyman.errors import ForbiddenError, NotFoundError
 from journeyman.events.messages import JSON
 from journeyman.journal.journal import IdempotencyClaim
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
@@ -48,12 +56,12 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
         summary="Make a key",
         status_code=201,
         responses=made,
-        openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
+        openapi_extra={**accepts(CreateKey, **LIMITS_OF_DELEGATE), **IDEMPOTENT},
     )
     async def create_key(request: Request) -> Response:
         raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, CreateKey)
-        new = await _keys(dependencies).create(
+        new = await _keys_to_change(dependencies).create(
             body.name,
             body.scopes,
             principal=body.principal,
@@ -74,7 +82,7 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     async def rotate_key(request: Request, key_id: NamePath) -> Response:
         raw = await read_route_body(request, dependencies.limits)
         claim = _claim(request, f"/keys/{key_id}/rotate", raw, dependencies)
-        new = await _keys(dependencies).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
+        new = await _keys_to_change(dependencies).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
         return json_response(_made(new, dependencies), 201)
 
     @router.post(
@@ -86,12 +94,26 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def revoke_key(request: Request, key_id: NamePath) -> Response:
         claim = _claim(request, f"/keys/{key_id}/revoke", None, dependencies)
-        return json_response(key_answer(await _keys(dependencies).revoke(key_id, claim), dependencies.clock.now()))
+        return json_response(
+            key_answer(await _keys_to_change(dependencies).revoke(key_id, claim), dependencies.clock.now())
+        )
 
 
 def _claim(request: Request, route: str, body: JSON, dependencies: ApiDependencies) -> IdempotencyClaim | None:
     context = context_of(request.scope)
     return idempotency_claim(context.principal, key_of(context, route, body), dependencies.clock.now())
+
+
+def _keys_to_change(dependencies: ApiDependencies) -> ApiKeys:
+    """Return the keys. Raises ForbiddenError (`auth_off`): a key that is made while everybody on this machine may
+    make one would be valid later, when not everybody may."""
+    if dependencies.keys is not None and dependencies.authenticator is None:
+        raise ForbiddenError(
+            "With AUTH_MODE=off no keys are made or changed over HTTP. Stop the server, use `journeyman keys`, which "
+            "then works on the journal file, and start the server with AUTH_MODE=required.",
+            code="auth_off",
+        )
+    return _keys(dependencies)
 
 
 def _keys(dependencies: ApiDependencies) -> ApiKeys:

@@ -177,7 +177,9 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
         raw = await read_route_body(request, dependencies.limits)
         given = tuple(map(answer_of, convert(raw, ResumeRequest).answers))
         key, anyone = key_of(context, f"/runs/{run_id}/resume", raw), context.known.may("approve:any")
-        result = await dependencies.runs.answer(context.principal, run_id, given, anyone=anyone, key=key)
+        result = await dependencies.runs.answer(
+            context.principal, run_id, given, anyone=anyone, key=key, credential=context.known.credential
+        )
         return json_response(process_answer(result))
 
 

@@ -141,10 +141,11 @@ class _Socket:
 
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
         self._context.authenticated(await self._authentication.authenticate_again())
-        principal = self._context.principal
-        self._context.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
-        if self._dependencies.rate_limiter is not None and not isinstance(command, Subscribe):
-            await self._dependencies.rate_limiter.count_caller(self._context.known, self._context)
+        caller, principal = self._context.known, self._context.principal
+        scope = COMMANDS[type(command).__struct_config__.tag]  # type: ignore[index]
+        if self._dependencies.rate_limiter is not None and not (isinstance(command, Subscribe) and caller.may(scope)):
+            await self._dependencies.rate_limiter.count_caller(caller, self._context)
+        caller.check(scope)
         match command:
             case Start():
                 await self._start(command, group)
@@ -155,11 +156,13 @@ class _Socket:
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
             case Resume():
                 answers = tuple(map(answer_of, command.answers))
-                anyone = self._context.known.may("approve:any")
-                result = await self._runs.answer(principal, command.run_id, answers, anyone=anyone)
+                anyone = caller.may("approve:any")
+                result = await self._runs.answer(
+                    principal, command.run_id, answers, anyone=anyone, credential=caller.credential
+                )
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
             case Input():
-                result = await self._runs.tell(principal, command.run_id, command.text)
+                result = await self._runs.tell(principal, command.run_id, command.text, credential=caller.credential)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
 
     async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from journeyman.api.schemas.runs import LARGEST_INTEGER, PRINCIPAL, SCOPE
 from journeyman.auth.api_keys import usable
-from journeyman.auth.limits import MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
+from journeyman.auth.limits import DELEGATE, MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
 from journeyman.events.codec import rfc3339
 from journeyman.events.quota import Quota
 from journeyman.journal.journal import ApiKeyRow
@@ -55,6 +55,21 @@ class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The rate and quota to give the key."""
         quota = self.quota
         return KeyLimits(self.rate, Quota(quota.tokens_per_day, quota.usd_per_day, quota.concurrent_runs))
+
+
+_A_LIMIT = {"not": {"type": "null"}}
+LIMITS_OF_DELEGATE: dict[str, Any] = {  # as `check_delegate` has it: with the scope, a rate and one limit of the quota
+    "if": {"properties": {"scopes": {"contains": {"const": DELEGATE}}}},
+    "then": {
+        "required": ["rate", "quota"],
+        "properties": {
+            "rate": _A_LIMIT,
+            "quota": {
+                "anyOf": [{"required": [name], "properties": {name: _A_LIMIT}} for name in KeyQuota.__struct_fields__]
+            },
+        },
+    },
+}
 
 
 class RotateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

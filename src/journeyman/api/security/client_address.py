@@ -22,11 +22,11 @@ class TrustedProxies:
         `forwarded` is read from the right, for as long as the hops are trusted proxies: the first hop that is not is
         the client. Without a header, or from a peer that is not trusted, the client is the peer.
         """
-        if forwarded is None or not self._networks or not self._trusts(_address(peer)):
+        if forwarded is None or not self._networks or not self._trusts(ip_address_of(peer)):
             return peer
         client = peer
         for hop in reversed(forwarded.decode("latin-1").split(",")[-_MOST_HOPS:]):
-            address = _address(hop)
+            address = ip_address_of(hop)
             if address is None:
                 break
             client = str(address)
@@ -38,7 +38,7 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self._networks)
 
 
-def _address(text: str) -> IpAddress | None:
+def ip_address_of(text: str) -> IpAddress | None:
     """Parse an address as proxies write it: bare, with a port, or in brackets. Returns None if it is not an address.
 
     An IPv4 address that is mapped into IPv6 becomes the IPv4 address.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# The last two are sent by test clients. A public name cannot be a single label, so allowing them is safe.
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver", "test")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+TEST_NAMES = ("testserver", "test")  # that test clients send
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(rb"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 _MOST_CACHED = 256  # Host headers
@@ -25,8 +25,10 @@ class HostPolicy:
     The host check stops DNS rebinding: a foreign page that points its own name at this address sends that name as Host.
     """
 
-    def __init__(self, allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> None:
-        names = {name.strip().lower().encode() for name in (*LOOPBACK_NAMES, *allowed_hosts)}
+    def __init__(self, allowed_hosts: Sequence[str], cors_origins: Sequence[str], *, test_names: bool = False) -> None:
+        """With `test_names` the names that test clients send are allowed, too."""
+        own = (*LOOPBACK_NAMES, *(TEST_NAMES if test_names else ()))
+        names = {name.strip().lower().encode() for name in (*own, *allowed_hosts)}
         self._any = b"*" in names
         self._names = frozenset(names)
         self._suffixes = tuple(name[1:] for name in names if name.startswith(b"*."))
@@ -60,3 +62,8 @@ class HostPolicy:
         if origin in self._origins or b"*" in self._origins:
             return True
         return origin in (b"http://" + host.lower(), b"https://" + host.lower())
+
+
+def without_wildcard(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of hosts or origins without `*`, which allows any."""
+    return tuple(name for name in names if name.strip() != "*")

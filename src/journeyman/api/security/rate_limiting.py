@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from journeyman.api.security.request_context import Headers, RequestContext
-from journeyman.auth.principal import Caller
+from journeyman.auth.principal import KEY_PREFIX, TOKEN_PREFIX, Caller
 from journeyman.errors import ResourceError
 from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.window import Limit, WindowResult, Windows
@@ -14,7 +14,7 @@ _POLICIES = {"principal": b"default", "address": b"default", "key": b"key"}  # b
 
 
 class RateLimiter:
-    """Counts requests by principal and API key; unauthenticated ones by client address."""
+    """Counts requests by principal and by key or token; unauthenticated ones by client address."""
 
     def __init__(self, windows: Windows, rate: Rate | None) -> None:
         """`rate` applies to every principal. If it is None, only keys with a rate of their own are limited."""
@@ -25,7 +25,7 @@ class RateLimiter:
         """Count a request of this caller. Raises ResourceError (`rate_limited`); a rejected request is not counted."""
         limits = self._default_limits(f"principal:{caller.principal}")
         if caller.rate is not None:
-            limits.append(Limit(f"key:{caller.line}", caller.rate))
+            limits.append(Limit(f"key:{caller.line or caller.credential}", caller.rate))
         await self._count(limits, context)
 
     async def count_anonymous(self, context: RequestContext) -> None:
@@ -63,4 +63,6 @@ def _name(limit: Limit) -> bytes:
 
 def _message(limit: Limit) -> str:
     whose = " of this key" if _name(limit) == b"key" else ""
+    if limit.key.startswith(f"{KEY_PREFIX}{TOKEN_PREFIX}"):
+        whose = " with tokens of this subject"
     return f"More than {limit.rate.count} requests{whose} in {limit.rate.seconds:g} seconds. Wait, then try again."

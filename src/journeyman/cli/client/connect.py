@@ -84,7 +84,8 @@ def _client_in_process(settings: Settings, offline: bool) -> ApiClient:
 
     mask = configure_quiet_logs(settings)
     # A user who can open the journal file needs no key: the command acts as `local`.
-    return AsgiClient(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline, on_secrets=mask))
+    alone = {"auth_mode": "off", "allowed_hosts": (), "cors_origins": ()}  # no other program can reach it
+    return AsgiClient(App(settings.model_copy(update=alone), offline=offline, on_secrets=mask))
 
 
 def configure_quiet_logs(settings: Settings) -> Callable[[tuple[str, ...]], None]:

@@ -13,7 +13,7 @@ import typer
 
 from journeyman.api.schemas.keys import key_answer, made_key
 from journeyman.auth.api_keys import ApiKeys, NewKey
-from journeyman.auth.limits import KeyLimits, checked_limits
+from journeyman.auth.limits import KeyLimits, check_delegate, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
 from journeyman.cli.client.connect import journal_file, running_server
@@ -77,6 +77,7 @@ def create_key(
     granted = checked_scopes(_split(scopes))
     lifetime = None if ttl is None else _seconds(ttl)
     limits = checked_limits(KeyLimits(rate, Quota(tokens_per_day, usd_per_day, concurrent)))
+    check_delegate(granted, limits)
     body: Item = {"name": name, "scopes": granted, "principal": principal, "expires_in_seconds": lifetime}
     body |= msgspec.to_builtins(limits)
 
@@ -108,6 +109,18 @@ def revoke(id: KeyId, url: Url = None, json: Json = False) -> None:
 
     revoked = _change_keys(url, f"/keys/{quote(id, safe='')}/revoke", {}, revoke_key)
     CommandOutput(json=json).show(revoked, f"The key {id} ({revoked['name']}) is revoked.")
+
+
+@app.command("confirm")
+def confirm(json: Json = False) -> None:
+    """Confirm the keys of earlier releases, so that starts no longer list them. Works while no server runs."""
+    settings = Settings.read()
+
+    async def confirm_keys(keys: ApiKeys) -> list[Item]:
+        return [_key_item(row) for row in await keys.confirm()]
+
+    items = asyncio.run(_with_keys(SqliteJournal(journal_file(settings)), confirm_keys))
+    CommandOutput(json=json).items(items, ("id", "name", "principal", "scopes"), "There are no keys to confirm.")
 
 
 @app.command("rotate")

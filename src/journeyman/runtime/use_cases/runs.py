@@ -253,10 +253,12 @@ class Runs:
         *,
         anyone: bool = False,
         key: IdempotencyKey | None = None,
+        credential: str | None = None,
     ) -> RunResult:
         """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
 
-        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`; `agent_away`
+        `anyone` allows the run of another principal. `credential` is what authenticated the caller, also if it
+        acts for another. Raises NotFoundError, StateError (`approval_closed`; `agent_away`
         and `tool_away`: what the answer would run is not here), ForbiddenError (`answer_by_other`), ValidationError
         (the decision is not allowed), IdempotencyError.
         """
@@ -268,7 +270,7 @@ class Runs:
             return await self._answered(row, principal)
         given: dict[str, list[Event]] = {}
         for answer in answers:
-            approval = await self._check_answer(row, answer, principal)
+            approval = await self._check_answer(row, answer, principal, credential)
             given.setdefault(approval.run, []).append(_given(answer, approval, principal))
         await self._append(given, claim)
         return await self._answered(row, principal)
@@ -322,7 +324,7 @@ class Runs:
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
         return replayed_result(first, claim, self._clock.now()) is not None
 
-    async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
+    async def tell(self, principal: str, run_id: str, text: str, *, credential: str | None = None) -> RunResult:
         """Answer the run's open question, the oldest if there are several. Raises StateError (`nothing_asked`)."""
         result = await self.result(principal, run_id)
         own = await self._journal.approvals(None, run=run_id)  # one may be open while another call goes on
@@ -334,19 +336,18 @@ class Runs:
                 "(`POST /process` with this `thread_id`)."
             )
             raise StateError(message, code="nothing_asked")
-        return await self.answer(principal, run_id, [HumanAnswer(approval=asked.id, decision="done", result=text)])
+        answers = [HumanAnswer(approval=asked.id, decision="done", result=text)]
+        return await self.answer(principal, run_id, answers, credential=credential)
 
-    async def _check_answer(self, run: RunRow, answer: HumanAnswer, by: str) -> ApprovalRow:
+    async def _check_answer(self, run: RunRow, answer: HumanAnswer, by: str, credential: str | None) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
         same = approval is not None and approval.principal == run.principal  # checked first: it costs no read
         if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered already, or its run has ended.", code="approval_closed")
-        if approval.answerer == "other" and by == run.principal:
-            whose = "limit" if approval.kind == "limit" else "tool"
-            text = f"Another principal must answer this approval: its {whose} requires `by: other`."
-            raise ForbiddenError(text, code="answer_by_other")
+        if approval.answerer == "other":
+            await self._check_answerer(approval, by, credential)
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.decision in ("approve", "retry"):
@@ -358,6 +359,30 @@ class Runs:
         if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
+
+    async def _check_answerer(self, approval: ApprovalRow, by: str, credential: str | None) -> None:
+        """Check that another answers than who asked: another principal, and another credential, since a caller that
+        acts for others chooses its principal. Raises ForbiddenError (`answer_by_other`).
+
+        Runs of earlier releases did not record their credential: they compare by principal.
+        """
+        whose = "limit" if approval.kind == "limit" else "tool"
+        if by == approval.principal:
+            text = f"Another principal must answer this approval: its {whose} requires `by: other`."
+            raise ForbiddenError(text, code="answer_by_other")
+        if credential is not None and credential == await self._credential_of(approval.run):
+            text = (
+                f"Another key or token must answer this approval: its {whose} requires `by: other`, and this one "
+                "started the run."
+            )
+            raise ForbiddenError(text, code="answer_by_other")
+
+    async def _credential_of(self, run_id: str) -> str | None:
+        """Return the credential of the request that started the run. None: it had none, or did not record it."""
+        for entry in await self._journal.read(run_id, 0, 1):
+            event = entry.event
+            return event.credential if isinstance(event, RunAccepted) else None
+        return None
 
     async def _check_arguments(
         self, run: RunRow, approval: ApprovalRow, decision: Decision, arguments: dict[str, JSON]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from journeyman import __version__
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import ApiDependencies, nothing_cached
+from journeyman.api.security.local_callers import is_hosted
 from journeyman.api.security.rate_limiting import RateLimiter
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.server.debugging import DebugPages
@@ -24,6 +26,8 @@ from journeyman.telemetry.logs.formatters import mask_by_shape
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
+
+_PYTEST_PLUGIN = "journeyman.pytest_plugin"  # pytest imports it, and no server does
 
 
 class App:
@@ -40,11 +44,14 @@ class App:
         observers: type[Observers] = Observers,
         on_secrets: Callable[[tuple[str, ...]], None] | None = None,
         strict: bool = False,
+        trust_host: bool = False,
     ) -> None:
         """`on_secrets` is called with the values to mask when the files are read, and when a reload names more.
 
-        `strict` refuses a start whose journal has open runs that cannot go on.
+        `strict` refuses a start whose journal has open runs that cannot go on. With `trust_host` the application that
+        serves this one decides who may call while AUTH_MODE is off.
         """
+        self._trust_host = trust_host
         self._strict = strict
         self._on_secrets = on_secrets
         self.settings = settings
@@ -58,7 +65,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await self._lifespan(scope, receive, send)
             return
         await (self._asgi or await self.start())(scope, receive, send)
 
@@ -80,8 +87,20 @@ class App:
                 except BaseException:
                     self.application = None
                     raise
-                self._asgi = build_app(api_dependencies(self.application))
+                self._asgi = build_app(api_dependencies(self.application, trust_host=self._trust_host))
             return self._asgi
+
+    def check_standalone(self) -> None:
+        """Check the settings of an application that no other one has mounted. Raises ConfigurationError."""
+        settings = self.settings
+        if settings.auth_mode == "required" or self._trust_host:
+            return
+        for name, given in (("ALLOWED_HOSTS", settings.allowed_hosts), ("CORS_ORIGINS", settings.cors_origins)):
+            if "*" in given:
+                raise ConfigurationError(
+                    f"{name}=* lets any web page that a browser on this machine shows do anything, since AUTH_MODE=off "
+                    f"asks for no key. Set AUTH_MODE=required, or list the names in {name}."
+                )
 
     async def stop(self) -> None:
         """Close the application, if it was started."""
@@ -95,9 +114,11 @@ class App:
             on_secrets(secrets.values)
             secrets.subscribe(lambda _: on_secrets(secrets.values))
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         try:
+            if not is_hosted(scope):
+                self.check_standalone()
             await self.start()
         except BaseError as exc:
             await send({"type": "lifespan.startup.failed", "message": exc.message})
@@ -108,20 +129,23 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def create_app(path_or_settings: str | Path | Settings | None = None, **settings: Any) -> App:
+def create_app(
+    path_or_settings: str | Path | Settings | None = None, *, trust_host: bool = False, **settings: Any
+) -> App:
     """Return a complete ASGI application: `uvicorn --factory journeyman:create_app`.
 
-    Takes the path of an agent file or a folder of them, or settings; more settings by name (`database_url=…`). Raises
-    ConfigurationError if the settings cannot be used.
+    Takes the path of an agent file or a folder of them, or settings; more settings by name (`database_url=…`). With
+    `trust_host` the application that calls this one decides who may call while AUTH_MODE is off, as it does where
+    this one is mounted. Raises ConfigurationError if the settings cannot be used.
     """
     if isinstance(path_or_settings, Settings):
-        return App(path_or_settings)
+        return App(path_or_settings, trust_host=trust_host)
     path = None if path_or_settings is None else Path(path_or_settings)
-    return App(Settings.read(**settings), path)
+    return App(Settings.read(**settings), path, trust_host=trust_host)
 
 
-def api_dependencies(application: Application) -> ApiDependencies:
-    """Return what the API needs of an application."""
+def api_dependencies(application: Application, *, trust_host: bool = False) -> ApiDependencies:
+    """Return what the API needs of an application. `trust_host`: see `create_app`."""
     settings, authentication = application.settings, application.authentication
     assert authentication is not None, "an application for in-process use is not served"
     return ApiDependencies(
@@ -148,6 +172,8 @@ def api_dependencies(application: Application) -> ApiDependencies:
         on_served=application.observers.server.served,
         metrics=application.exposition.render,
         authenticator=authentication.authenticator,
+        trust_host=trust_host,
+        under_test=_PYTEST_PLUGIN in sys.modules,
         keys=authentication.keys,
         rate_limiter=_rate_limiter(application),
         version=__version__,

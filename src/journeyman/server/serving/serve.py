@@ -77,6 +77,7 @@ async def _serve(
     mask = partial(logs.configure, settings.log_level, settings.log_format)  # the agent files may name more secrets
     app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask, strict=strict)
     try:
+        app.check_standalone()
         await app.start()
     except BaseError as exc:
         print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to the person at the terminal

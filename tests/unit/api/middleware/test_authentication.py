@@ -8,6 +8,7 @@ import pytest
 
 from journeyman.api.security import scopes as access
 from tests.harness.asgi_client import http_scope, request, stream
+from tests.harness.key_service import BOUNDED
 from tests.harness.secured_api import ALL, GUARDED, SecuredApp, filled, turn
 
 
@@ -81,7 +82,7 @@ async def test_a_revoked_key_opens_nothing_more(secured: SecuredApp) -> None:
 
 
 async def test_on_behalf_of(secured: SecuredApp) -> None:
-    key = await secured.keys.create("backend", ["run", "read", "delegate"])
+    key = await secured.keys.create("backend", ["run", "read", "delegate"], limits=BOUNDED)
     headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
     await request(secured.app, "POST", "/threads", json={"thread_id": "t"}, headers=headers)
     assert secured.ports.threads.rows["t"].principal == "key:backend/ann"  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.harness.asgi_client import socket
+from tests.harness.key_service import BOUNDED
 from tests.harness.secured_api import SecuredApp, turn
 
 
@@ -41,7 +42,7 @@ async def test_a_socket_introduces_itself_first(secured: SecuredApp) -> None:
 
 
 async def test_a_socket_acts_for_another(secured: SecuredApp) -> None:
-    key = await secured.keys.create("backend", ["run", "delegate"])
+    key = await secured.keys.create("backend", ["run", "delegate"], limits=BOUNDED)
     headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
     async with socket(secured.app, headers=headers) as client:
         await client.send({"type": "start", "id": "1", "user_input": "hi"})

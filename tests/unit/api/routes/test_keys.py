@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
+from journeyman.api.app import build_app
+from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.principal import SCOPES
+from journeyman.clock import ManualClock
+from journeyman.ids import RandomSecretSource
+from journeyman.journal.memory import MemoryJournal
 from tests.harness.asgi_client import request
+from tests.harness.fake_use_cases import make_ports
 from tests.harness.secured_api import SecuredApp
 
 
@@ -69,3 +75,16 @@ async def test_keys_are_listed_in_pages(secured: SecuredApp) -> None:
             break
         path = f"/keys?limit=3&cursor={page['next_cursor']}"
     assert seen == sorted(secured.ids.values())
+
+
+async def test_without_authentication_keys_are_only_listed() -> None:
+    keys = ApiKeys(MemoryJournal(), ManualClock(), RandomSecretSource())
+    app = build_app(make_ports(keys=keys))
+    old = (await keys.create("old", ["admin"])).row
+    for path in ("/keys", f"/keys/{old.id}/rotate", f"/keys/{old.id}/revoke"):
+        body = {"name": "mine", "scopes": ["admin"]} if path == "/keys" else {}
+        answer = await request(app, "POST", path, json=body)
+        assert (answer.status, answer.json()["code"]) == (403, "auth_off"), path
+    assert [(each["id"], each["usable"]) for each in (await request(app, "GET", "/keys")).json()["items"]] == [
+        (old.id, True)
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from typing import Any
 
 from tests.harness.cli_runner import Shell
@@ -38,3 +40,13 @@ def test_a_key_is_named_by_the_beginning_of_its_id(shell: Shell) -> None:
 def test_an_unknown_scope_makes_no_key(shell: Shell) -> None:
     assert shell("keys", "create", "shop", "--scopes", "fly")[0] != 0
     assert listed(shell) == []
+
+
+def test_keys_of_an_earlier_release_are_confirmed_once(shell: Shell) -> None:
+    made = json.loads(shell("keys", "create", "old", "--scopes", "read", "--json")[1])
+    database = sqlite3.connect(os.environ["DATABASE_URL"].removeprefix("sqlite:///"))
+    with database:
+        database.execute("UPDATE api_keys SET data = CAST(json_remove(CAST(data AS TEXT), '$.confirmed') AS BLOB)")
+    database.close()
+    assert [row["id"] for row in json.loads(shell("keys", "confirm", "--json")[1])["items"]] == [made["id"]]
+    assert "no keys to confirm" in shell("keys", "confirm")[1]

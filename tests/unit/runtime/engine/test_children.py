@@ -60,13 +60,13 @@ async def test_a_child_answers_and_the_run_goes_on() -> None:
 async def test_a_child_belongs_to_the_request_and_the_trace_of_its_parent() -> None:
     runtime = family(("worker",))
     await runtime.boot()
-    runtime.spawn(
-        runtime.runs.start, "me", StartRun(input=user("job"), origin=RequestOrigin("req_1", "a" * 32, "b" * 16))
-    )
+    origin = RequestOrigin("req_1", "a" * 32, "b" * 16, credential="key:k1")
+    runtime.spawn(runtime.runs.start, "me", StartRun(input=user("job"), origin=origin))
     await runtime.let_go()
     child = runtime.children(runtime.run_ids[0])[0]
     accepted = runtime.events(child, RunAccepted)[0]
     assert (accepted.request_id, accepted.trace_id, accepted.caller_span) == ("req_1", "a" * 32, None)
+    assert accepted.credential == "key:k1"
 
 
 async def test_while_the_child_works_the_parent_runs_and_holds_no_task() -> None:
