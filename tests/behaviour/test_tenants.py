@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "resume_run": {"answers": [{"approval": "APPROVAL", "decision": "approve"}]},
     "fork_run": {"at": 1},
     "retry_run": None,
+    "release_run": None,
     "prune": {"threads": 1000},
     "create_key": {"name": "mine", "scopes": ["read"]},
     "rotate_key": {},

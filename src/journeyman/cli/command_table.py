@@ -57,7 +57,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "keys": CommandEntry("journeyman.cli.commands.keys", "app", "Make, list, revoke and rotate API keys."),
     "token": CommandEntry("journeyman.cli.commands.keys", "token", "Make a token, signed with JWT_SECRET_KEY."),
     "db": CommandEntry(
-        "journeyman.cli.commands.db", "app", "Migrate, copy, restore, verify and prune the journal file, and hold runs."
+        "journeyman.cli.commands.db", "app", "Copy, restore, verify and prune the journal file, and hold runs."
     ),
     "test": CommandEntry("journeyman.cli.commands.test", "run_tests", "Run agent tests. No model is called."),
     "fake-llm": CommandEntry(
