@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,10 @@ import msgspec
 from journeyman.agent_tests.normalize import NormalizedEvent, normalized_events, plain_data
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
-from journeyman.events.events import ModelCalled
+from journeyman.errors import ToolError
+from journeyman.events.events import Event, ModelCalled
 from journeyman.events.messages import JSON
+from journeyman.tools.schema.defaults import with_all_defaults
 from journeyman.tools.spec import StoredTool, ToolSpec
 
 MAX_DIFFERENCES = 30  # shown; the others are counted
@@ -50,10 +52,16 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join((*shown, *(f"({note.text()})" for note in self.notes)))
 
 
-def compare(old: Recording, new: Recording) -> Comparison:
-    """Compare a recording with the recording of the same run today."""
+def compare(old: Recording, new: Recording, schemas: Mapping[str, dict[str, JSON]] | None = None) -> Comparison:
+    """Compare a recording with the recording of the same run today.
+
+    An argument that was left out is equal to its default. `schemas` are those of the tools' arguments, for a run of a
+    single tool call, which has no definition.
+    """
     changes, notes = _definition_changes(old.definition, new.definition)
-    events = _event_differences(normalized_events(old.events), normalized_events(new.events))
+    listed = new.definition.tools if new.definition else ()
+    known = {**(schemas or {}), **{tool.name: tool.parameters for tool in listed}}
+    events = _event_differences(_with_defaults(old.events, known), _with_defaults(new.events, known))
     return Comparison(differences=(*_prompt_differences(old, new), *changes, *events), notes=tuple(notes))
 
 
@@ -117,6 +125,22 @@ def _affects_model(path: tuple[str, ...]) -> bool:
 
 
 # --- event by event
+
+
+def _with_defaults(events: Sequence[Event], schemas: Mapping[str, dict[str, JSON]]) -> list[NormalizedEvent]:
+    """Return the normalized events with the defaults of the tools' arguments, which earlier releases left out."""
+    return [_with_default_arguments(event, schemas) for event in normalized_events(events)]
+
+
+def _with_default_arguments(event: NormalizedEvent, schemas: Mapping[str, dict[str, JSON]]) -> NormalizedEvent:
+    tool, arguments = event.data.get("tool"), event.data.get("arguments")
+    if tool not in schemas or not isinstance(arguments, dict):
+        return event
+    try:
+        filled = with_all_defaults(arguments, schemas[tool])
+    except ToolError:
+        return event
+    return msgspec.structs.replace(event, data={**event.data, "arguments": filled})
 
 
 def _event_differences(recorded: Sequence[NormalizedEvent], now: Sequence[NormalizedEvent]) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import StateError
 from journeyman.events.codec import Codec
+from journeyman.events.messages import JSON
 from journeyman.server.application import Application
 
 
@@ -36,7 +37,8 @@ async def replay_run(recording: Recording, application: Application) -> ReplayRe
     result = await _play(recording, agent, application)
     codec = _codec(recording, application)
     today = as_recorded(recording, result, agent.spec if agent else None).masked(codec)
-    return ReplayReport(comparison=compare(recording.masked(codec), today), today=today, exhausted=result.exhausted)
+    comparison = compare(recording.masked(codec), today, _schemas(application))
+    return ReplayReport(comparison=comparison, today=today, exhausted=result.exhausted)
 
 
 async def with_prompts(recording: Recording, application: Application) -> Recording:
@@ -54,7 +56,7 @@ async def with_prompts(recording: Recording, application: Application) -> Record
     replayed = as_recorded(recording, result, agent.spec if agent else None)
     whole = msgspec.structs.replace(recording, definition=replayed.definition, prompts=replayed.prompts)
     codec = _codec(recording, application)
-    comparison = compare(whole.masked(codec), replayed.masked(codec))
+    comparison = compare(whole.masked(codec), replayed.masked(codec), _schemas(application))
     if not comparison.equal:
         message = f"The run cannot be replayed, since the replay differs from the recording:\n{comparison.text()}"
         raise StateError(message, code="not_replayable")
@@ -81,6 +83,10 @@ def _recorded_agent(recording: Recording, application: Application) -> BaseAgent
 async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> ReplayResult:
     versions = application.versions
     return await ReplayEngine(recording, agent, versions.build, versions.direct).play()
+
+
+def _schemas(application: Application) -> dict[str, dict[str, JSON]]:
+    return {name: tool.spec.parameters for name, tool in application.registry.tools.items()}
 
 
 def _codec(recording: Recording, application: Application) -> Codec:

@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
 from journeyman.agents.reply_endings import failure_of_cut, failure_of_unknown, usable_arguments
-from journeyman.agents.toolset import Toolset, arguments_hash
+from journeyman.agents.toolset import Toolset, arguments_hash, shown_arguments
 from journeyman.errors import ToolError
 from journeyman.events.events import Failure, HumanChange
 from journeyman.events.fold import AgentState
@@ -35,17 +35,18 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
     spec = _as_approved(spec, call)
     if (failure := failure_of_unknown(call, spec)) is not None:
         return reject(call, failure.code, failure.message)
+    given = usable_arguments(call)
     try:
-        arguments = tools.check(call.tool, usable_arguments(call))
+        arguments = tools.check(call.tool, given)
     except ToolError as exc:
         return reject(call, exc.code, exc.message)
     if call.status == "asked":
-        asks = tools.needs_approval(spec, arguments, state)
+        asks = tools.needs_approval(spec, arguments, state, given)
         return _ask_to_run(call, spec, arguments, _forked_reason(call)) if asks else _run(call, spec, arguments)
     if call.status == "orphaned" and spec.policy.effects == "once":
         return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
-    if not allowed and tools.needs_approval(spec, arguments, state):
+    if not allowed and tools.needs_approval(spec, arguments, state, given):
         return _ask_to_run(call, spec, arguments, _forked_reason(call))
     if call.status == "orphaned":
         return _run_again(call, spec, arguments)
@@ -149,6 +150,7 @@ def after_change(call: CallState, action: CallTool, code_hash: str) -> Action:
 def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """Return what to do about a `once` call that may have happened. It does not run again unless a human says so."""
     result = call.forked.result if call.forked else None
+    arguments = shown_arguments(spec, arguments)
     if spec.policy.on_unknown == "tell" and result is None:
         return _close(call, _unknown_failure(call.tool))
     return AskHuman(
@@ -169,13 +171,14 @@ def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON])
 
 def question(action: CallTool, asked: Question) -> AskHuman:
     """Return the question that the code of a running call asks a human."""
+    arguments = shown_arguments(action.spec, action.arguments)
     return AskHuman(
         call=action.call,
         kind="question",
         tool=action.spec.name,
-        arguments=action.arguments,
+        arguments=arguments,
         message=asked.text,
-        args_hash=arguments_hash(action.spec, action.arguments),
+        args_hash=arguments_hash(action.spec, arguments),
         decisions=("done", "deny"),
         result=asked.default,
         deadline_seconds=asked.deadline_seconds,
@@ -196,6 +199,7 @@ def _question(call: CallState) -> str:
 def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], reason: str = "") -> AskHuman:
     """Ask whether the call may run. `reason` says why it is asked again."""
     approval = spec.policy.approval
+    arguments = shown_arguments(spec, arguments)
     message = f"May {call.tool} run with these arguments?"
     return AskHuman(
         call=call.call,

@@ -8,12 +8,15 @@ from typing import Protocol
 
 import msgspec
 
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, ToolError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
 from journeyman.events.model_request import ToolDefinition
+from journeyman.tools.schema.arguments import decode_arguments
+from journeyman.tools.schema.defaults import with_all_defaults
 from journeyman.tools.spec import ToolSpec
 
+HASH_VERSION = 2
 Arguments = str | dict[str, JSON]
 
 
@@ -59,8 +62,14 @@ class Toolset:
         """Return the arguments as an object that fits the tool. Raises ToolError (`invalid_arguments`)."""
         return self._check(name, arguments)
 
-    def needs_approval(self, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState) -> bool:
-        """Return whether a human must be asked first. A condition that cannot be evaluated counts as yes."""
+    def needs_approval(
+        self, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState, given: Arguments | None = None
+    ) -> bool:
+        """Return whether a human must be asked first. A condition that cannot be evaluated counts as yes.
+
+        It is evaluated with every default of the schema filled in; and if arguments were left out in what the model
+        has `given`, without them too, so that a condition may ask whether there is one. None: `arguments` are all.
+        """
         when = spec.policy.approval.when
         if when in ("never", "always"):
             return when == "always"
@@ -70,12 +79,43 @@ class Toolset:
         context = {"thread": state.thread_context, "global": state.global_context}
         values = {"args": arguments, "context": context, "tool": spec.name, "principal": state.principal}
         try:
-            return condition.holds(values)
+            if condition.holds({**values, "args": with_all_defaults(arguments, spec.parameters)}):
+                return True
         except BaseError:
             return True
+        written = _written(arguments, given)
+        return len(written) < len(arguments) and _holds(condition, {**values, "args": written})
+
+
+def shown_arguments(spec: ToolSpec, arguments: dict[str, JSON]) -> dict[str, JSON]:
+    """Return the arguments as a human is shown them: with every default of the schema, also in objects within them."""
+    try:
+        return with_all_defaults(arguments, spec.parameters)
+    except ToolError:
+        return arguments
+
+
+def _written(arguments: dict[str, JSON], given: Arguments | None) -> dict[str, JSON]:
+    """Return those of the checked arguments that the model wrote."""
+    if given is None:
+        return arguments
+    names = decode_arguments(given)
+    return {name: value for name, value in arguments.items() if name in names}
+
+
+def _holds(condition: ApprovalCondition, values: Mapping[str, JSON]) -> bool:
+    """Return whether a condition is true; if it cannot be evaluated, it is not."""
+    try:
+        return condition.holds(values)
+    except BaseError:
+        return False
 
 
 def arguments_hash(spec: ToolSpec, arguments: dict[str, JSON]) -> str:
-    """Return what an approval is given for: a hash of the code, a dot, and a hash of the arguments."""
+    """Return what an approval is given for: a hash of the code, a dot, the version, and a hash of the arguments.
+
+    Version 2 is of arguments with the defaults of the schema. Approvals of earlier releases have no version and a hash
+    of the arguments without them; they stay valid, since the hash of the code decides.
+    """
     canonical = msgspec.json.encode((spec.name, arguments), order="deterministic")
-    return f"{spec.code_hash}.{hashlib.sha256(canonical).hexdigest()[:32]}"
+    return f"{spec.code_hash}.{HASH_VERSION}:{hashlib.sha256(canonical).hexdigest()[:32]}"

@@ -22,13 +22,15 @@ from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.process.import_target import ImportTarget, attribute_of, target_of
 from journeyman.tools.replaced import LoadedCode, ReplacedTools
 from journeyman.tools.schema.arguments import (
-    ArgumentCheck,
     BothChecks,
+    Check,
+    CodeCheck,
     ConvertedCheck,
     PlainCheck,
     SchemaCheck,
     check_for_schema,
     decode_arguments,
+    filling,
 )
 from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.spec import Invoker, Isolation, LiveTools, ToolSpec
@@ -44,15 +46,18 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     """A tool that can be called: by its `invoker` if it runs inline, in a worker process by its `target`."""
 
     spec: ToolSpec
-    check: ArgumentCheck
+    check: Check
     invoker: Invoker | None = None
     target: ImportTarget | None = None
     findings: tuple[LintFinding, ...] = ()  # of the static check, also those that are allowed
     files: Mapping[str, bytes] = {}  # the sources of its folder, for a worker
     server: LiveTools | None = None  # that lists it; None: its code is in this process
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "check", filling(self.check, self.spec.parameters))
+
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
-        """Check a call's arguments and return what is recorded and executed. Pure.
+        """Check a call's arguments, with its defaults filled in, and return what is recorded and executed. Pure.
 
         Raises:
             ToolValidationError: `invalid_arguments`, worded for the model: not JSON, or `field: problem`.
@@ -63,7 +68,8 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
         """Return the tool under an agent's narrower spec, whose schema is checked in addition to the code's."""
         if spec.parameters == self.spec.parameters:
             return msgspec.structs.replace(self, spec=spec)
-        return msgspec.structs.replace(self, spec=spec, check=BothChecks(self.check, SchemaCheck(spec.parameters)))
+        check = BothChecks(filling(self.check, spec.parameters), SchemaCheck(spec.parameters))
+        return msgspec.structs.replace(self, spec=spec, check=check)
 
 
 class ToolRegistry:
@@ -321,7 +327,7 @@ class ToolRegistry:
         return msgspec.structs.replace(self._registered(described, tool.target), spec=tool.spec, files=files)
 
 
-def _check_of(described: Described) -> ArgumentCheck:
+def _check_of(described: Described) -> CodeCheck:
     if described.arguments is None:
         return SchemaCheck(described.spec.parameters, own=True).compile()
     return PlainCheck(described.arguments) if described.signature.plain else ConvertedCheck(described.arguments)

@@ -115,7 +115,7 @@ async def _call_blocking(described: Described, request: CallRequest, host: Inlin
     signature, resources = described.signature, OpenResources()
     arguments: dict[str, Any] = dict(request.arguments)
     if described.arguments is not None and not signature.plain:
-        arguments = described.arguments.check(arguments)
+        arguments = described.arguments.convert(arguments)
     if signature.context:
         arguments[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch, host.answer)
     try:

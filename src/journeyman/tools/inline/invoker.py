@@ -24,7 +24,7 @@ class InlineInvoker:
         self._resources = resources
         self._watchdog = watchdog
         arguments = described.arguments
-        self._convert = None if arguments is None or described.signature.plain else arguments.check
+        self._convert = None if arguments is None or described.signature.plain else arguments.convert
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
         """Run the tool and return its value, of any type: the executor makes text of it.

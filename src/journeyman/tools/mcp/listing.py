@@ -14,7 +14,7 @@ from journeyman.errors import ToolError
 from journeyman.events.messages import JSON, valid_text
 from journeyman.tools.mcp.config import mcp_tool_name
 from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
-from journeyman.tools.schema.arguments import ArgumentCheck, SchemaCheck, check_for_schema
+from journeyman.tools.schema.arguments import CodeCheck, SchemaCheck, check_for_schema
 from journeyman.tools.spec import ToolSpec
 
 MAX_TOOLS = 128  # of one server
@@ -33,7 +33,7 @@ class McpTool(msgspec.Struct, frozen=True, kw_only=True):
 
     own_name: str
     spec: ToolSpec
-    check: ArgumentCheck
+    check: CodeCheck
     mirrored: Mirrored = {}
 
 

@@ -14,7 +14,7 @@ from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.schema.arguments import ArgumentCheck, SchemaCheck
+from journeyman.tools.schema.arguments import CodeCheck, SchemaCheck
 from journeyman.tools.spec import ToolPolicy, ToolSpec
 
 _log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class McpServers:
             self._replace(server.name, self._registered_tool(server.name, tool.spec, tool.check))
         self._changed()
 
-    def _registered_tool(self, server: str, spec: ToolSpec, check: ArgumentCheck) -> RegisteredTool:
+    def _registered_tool(self, server: str, spec: ToolSpec, check: CodeCheck) -> RegisteredTool:
         return RegisteredTool(spec=spec, check=check, invoker=self._invokers[server], server=self._servers[server])
 
     def _replace(self, server: str, tool: RegisteredTool) -> None:

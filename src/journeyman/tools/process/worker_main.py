@@ -187,7 +187,7 @@ class _LoadedTool:
             # Importing pydantic takes 0.1 s: only for tools whose arguments are more than plain JSON.
             from journeyman.tools.schema.compiled import Arguments  # noqa: PLC0415
 
-            self.convert = Arguments.of(name, self.signature).check
+            self.convert = Arguments.of(name, self.signature).convert
 
 
 class _CallLoop:

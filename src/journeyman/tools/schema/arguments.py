@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import msgspec
 from journeyman.errors import ToolValidationError, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.schema.compiled import Arguments, invalid_arguments
+from journeyman.tools.schema.defaults import defaults_of
 from journeyman.tools.schema.foreign_schema import ForeignSchema, SchemaProblem
 from journeyman.tools.schema.simple_schema import arguments_of
 
@@ -29,11 +31,20 @@ class ArgumentCheck(Protocol):
         ...
 
 
+class CodeCheck(ArgumentCheck, Protocol):
+    """The check of the tool's own schema, which also tells about one argument."""
+
+    def refuses(self, name: str, value: JSON) -> bool:
+        """Return whether a value does not fit the argument, whatever the others are."""
+        ...
+
+
 class PlainCheck:
     """The check for arguments of JSON types. It returns the converted values: "5" for an int becomes 5."""
 
     def __init__(self, arguments: Arguments) -> None:
         self.check = arguments.check
+        self.refuses = arguments.refuses
 
 
 class ConvertedCheck:
@@ -43,8 +54,12 @@ class ConvertedCheck:
         self._arguments = arguments
 
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
-        self._arguments.check(values)
+        self._arguments.convert(values)
         return values
+
+    def refuses(self, name: str, value: JSON) -> bool:
+        """Return whether a value does not fit; the only one asked about is the argument's own default, which does."""
+        return False
 
 
 class SchemaCheck:
@@ -82,6 +97,10 @@ class SchemaCheck:
             raise invalid_arguments([_readable(problem) for problem in problems])
         return values
 
+    def refuses(self, name: str, value: JSON) -> bool:
+        problems = self._compiled.problems({name: value}, _PROBLEMS_FOUND, bounded=not self._own)
+        return any(problem.path[:1] == (name,) for problem in problems)
+
 
 class BothChecks:
     """The check of the tool's code, followed by the one of the agent file's narrower schema."""
@@ -93,7 +112,44 @@ class BothChecks:
         return self._second.check(self._first.check(values))
 
 
-def check_for_schema(tool: str, schema: dict[str, JSON], *, own: bool = False) -> ArgumentCheck:
+class FilledCheck:
+    """A check that fills in the static defaults of the schema first, so that what runs is what was checked and shown.
+
+    A default that does not fit its own argument is left out, as it was by the caller.
+    """
+
+    def __init__(self, check: CodeCheck, schema: dict[str, JSON]) -> None:
+        self.unfilled = check
+        self.schema = schema
+
+    @cached_property
+    def _defaults(self) -> dict[str, JSON]:
+        """The defaults that fit: found at the first call, since a schema may have to be compiled for it."""
+        named = defaults_of(self.schema)
+        return {name: value for name, value in named.items() if not self.unfilled.refuses(name, value)}
+
+    def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
+        missing = {name: copy.deepcopy(value) for name, value in self._defaults.items() if name not in values}
+        if missing:
+            try:
+                return self.unfilled.check(values | missing)
+            except ToolValidationError:
+                pass  # what is wrong with the given ones is raised below; else the defaults do not fit together
+        return self.unfilled.check(values)
+
+
+Check = CodeCheck | FilledCheck | BothChecks
+
+
+def filling(check: Check, schema: dict[str, JSON]) -> Check:
+    """Return the check with the defaults of `schema` filled in before it, in place of those that it fills in."""
+    if isinstance(check, BothChecks) or (isinstance(check, FilledCheck) and check.schema == schema):
+        return check
+    own = check.unfilled if isinstance(check, FilledCheck) else check
+    return FilledCheck(own, schema) if defaults_of(schema) else own
+
+
+def check_for_schema(tool: str, schema: dict[str, JSON], *, own: bool = False) -> CodeCheck:
     """Return a check for a schema: by pydantic if the schema is simple, by jsonschema-rs otherwise."""
     arguments = arguments_of(schema)
     return SchemaCheck(schema, own=own) if arguments is None else PlainCheck(Arguments(tool, arguments))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NotRequired
 
+import msgspec
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, with_config
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -11,6 +13,7 @@ from typing_extensions import TypedDict
 
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.schema.defaults import defaults_of
 from journeyman.tools.schema.signature import Argument, Signature
 
 _typed_dict: Any = TypedDict  # untyped, since it is called with fields that are known at run time only
@@ -42,6 +45,33 @@ class Arguments:
             raise invalid_arguments([_readable(error) for error in exc.errors(include_url=False)]) from None
         except Exception as exc:  # from a validator of the user, or nested too deep for pydantic
             raise invalid_arguments([f"arguments: {type(exc).__name__}: {exc}"[:300]]) from exc
+
+    def convert(self, values: dict[str, JSON]) -> dict[str, Any]:
+        """Check `values` and return what the tool's function is called with. Raises as `check`.
+
+        A value that is the default in JSON is left out: the function's own default need not have a JSON form that can
+        be converted back.
+        """
+        own = self._encoded_defaults
+        return self.check({name: value for name, value in values.items() if not _is_default(own.get(name), value)})
+
+    def refuses(self, name: str, value: JSON) -> bool:
+        """Return whether a value is not one of the argument's type as it is, without a conversion."""
+        try:
+            self._adapter.validate_python({name: value}, strict=True)
+        except ValidationError as exc:
+            return any(error["loc"][:1] == (name,) for error in exc.errors(include_url=False))
+        except Exception:  # noqa: BLE001 - from a validator of the user
+            return True
+        return False
+
+    @cached_property
+    def _encoded_defaults(self) -> dict[str, bytes]:
+        return {name: msgspec.json.encode(value) for name, value in defaults_of(self.schema).items()}
+
+
+def _is_default(default: bytes | None, value: JSON) -> bool:
+    return default is not None and default == msgspec.json.encode(value)
 
 
 def invalid_arguments(problems: list[str]) -> ToolValidationError:
