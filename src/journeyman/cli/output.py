@@ -15,6 +15,7 @@ import typer
 
 from journeyman.cli.table import table_lines
 from journeyman.errors import BaseError, ConfigurationError
+from journeyman.events.hidden_characters import escape_hidden, escape_hidden_in_json
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLOURS = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -104,7 +105,7 @@ class CommandOutput:
 
     def data(self, data: object) -> None:
         """Write any plain value as indented JSON."""
-        self.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
+        self.write(escape_hidden_in_json(msgspec.json.format(msgspec.json.encode(data), indent=2).decode()) + "\n")
 
     def line(self, text: str = "") -> None:
         """Write a line of text, made printable."""
@@ -122,8 +123,11 @@ class CommandOutput:
 
 
 def printable(text: str) -> str:
-    """Replace control characters, so that text of a model or a tool cannot move the cursor or set the title."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8", "replace").decode()
+    """Replace control characters, so that text of a model or a tool cannot move the cursor or set the title.
+
+    Characters that are not seen, or that change the order of others, are shown as escapes.
+    """
+    return escape_hidden(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)).encode("utf-8", "replace").decode()
 
 
 def print_error(error: BaseError, *, json: bool = False, stream: TextIO | None = None) -> None:

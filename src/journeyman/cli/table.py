@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from journeyman.events.hidden_characters import escape_hidden, escape_hidden_in_json
+
 MIN_WIDTH = 16  # characters, to which a column is shortened at most
 _GAP = "  "
 _ID = re.compile(r"[a-z]+_[0-9a-f]{16,}")  # made by the server
@@ -101,7 +103,7 @@ def cell(value: Any) -> str:
         return "-"
     if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
         return ", ".join(value) or "-"
-    return " ".join(value.split()) if isinstance(value, str) else compact_json(value)
+    return escape_hidden(" ".join(value.split())) if isinstance(value, str) else compact_json(value)
 
 
 def short_cell(value: Any, digits: int = _LEAST_DIGITS) -> str:
@@ -115,4 +117,4 @@ def short_cell(value: Any, digits: int = _LEAST_DIGITS) -> str:
 
 def compact_json(value: object) -> str:
     """Return a value as JSON on one line. A value that JSON does not have becomes its repr."""
-    return msgspec.json.encode(value, enc_hook=repr).decode()
+    return escape_hidden_in_json(msgspec.json.encode(value, enc_hook=repr).decode())

@@ -8,7 +8,7 @@ import pytest
 from journeyman.agent_tests.comparison import MAX_DIFFERENCES, Comparison, Difference, compare
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
-from journeyman.events.events import ModelCalled, ModelReplied, RunAccepted, RunFinished, RunStarted
+from journeyman.events.events import ModelCalled, ModelReplied, RunAccepted, RunFinished, RunStarted, ToolCallStarted
 from journeyman.events.messages import assistant, user
 
 SPEC = AgentSpec(type="react_agent", name="a", model=ModelSettings(name="m"), prompt="Help.")
@@ -61,3 +61,17 @@ def test_a_change_that_no_model_sees_is_a_note() -> None:
 def test_of_many_differences_the_rest_are_counted() -> None:
     comparison = Comparison(differences=tuple(Difference(str(n)) for n in range(MAX_DIFFERENCES + 3)))
     assert comparison.text().splitlines()[-1] == "… and 3 more"
+
+
+def test_an_argument_that_was_left_out_is_its_default() -> None:
+    def called(**arguments: object) -> Recording:
+        started = ToolCallStarted(
+            call="m1.0", call_id="c", tool="pay", arguments=arguments, attempt=1, idempotency_key="k", code_hash="h"
+        )
+        return new(events=(*EVENTS[:4], started))
+
+    schemas = {"pay": {"type": "object", "properties": {"amount": {"type": "number", "default": 100.0}}}}
+    assert compare(called(), called(amount=100.0), schemas).equal
+    assert compare(called(amount=100.0), called(), schemas).equal
+    assert not compare(called(), called(amount=99.0), schemas).equal
+    assert not compare(called(), called(amount=100.0)).equal

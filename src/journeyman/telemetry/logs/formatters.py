@@ -18,6 +18,7 @@ import msgspec
 from journeyman.events.amounts import short_id
 from journeyman.events.codec import Draft
 from journeyman.events.fold import AgentState
+from journeyman.events.hidden_characters import escape_hidden
 from journeyman.events.redaction import redacted_data
 from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
@@ -223,8 +224,8 @@ def _json_line(data: dict[str, Any]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape line breaks and terminal controls, so that no text can forge a log line."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    """Escape line breaks, terminal controls and hidden characters, so that no text can forge a log line."""
+    return escape_hidden(_CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text))
 
 
 # --- Writing

@@ -6,6 +6,7 @@ A default of null is left out, as the argument is: both say that there is no val
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,7 +34,16 @@ def with_all_defaults(values: dict[str, JSON], schema: dict[str, JSON]) -> dict[
 
 
 def _has_default(node: JSON) -> bool:
-    return isinstance(node, Mapping) and node.get("default") is not None
+    return isinstance(node, Mapping) and node.get("default") is not None and _is_json(node["default"])
+
+
+def _is_json(value: JSON) -> bool:
+    """Return whether a default can be recorded: infinity and NaN, which Python has as defaults, cannot."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_json, value.values()))
+    return all(map(_is_json, value)) if isinstance(value, list) else True
 
 
 class _Filling:
