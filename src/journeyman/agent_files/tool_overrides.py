@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from journeyman.agent_files.file_model import ApprovalEntry, ToolEntry
-from journeyman.agents.conditions import compile_approval
+from journeyman.agents.conditions import client_contexts, compile_approval
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.resilience.rate_limit import parse_rate
@@ -61,7 +61,17 @@ def override_tool(
     changes |= _permissions(spec, entry, problems)
     changes |= _cache(spec, entry, effects, problems)
     changes |= _rate_limit(entry, problems)
-    return spec.with_policy(**changes), problems
+    spec = spec.with_policy(**changes)
+    _warn_of_clients(spec, problems)
+    return spec, problems
+
+
+def _warn_of_clients(spec: ToolSpec, problems: list[OverrideProblem]) -> None:
+    """Warn of an approval that depends on a context which the caller may write."""
+    if reads := client_contexts(spec.policy.approval.condition or ""):
+        message = f"the approval of {spec.name} reads {' and '.join(reads)}, which clients may write"
+        remedy = "read context.server, which only tools and nodes write"
+        problems.append(OverrideProblem(("approval", "when"), message, remedy, "warning"))
 
 
 def _with_arguments(

@@ -134,7 +134,7 @@ def _with_defaults(events: Sequence[Event], schemas: Mapping[str, dict[str, JSON
 
 def _with_default_arguments(event: NormalizedEvent, schemas: Mapping[str, dict[str, JSON]]) -> NormalizedEvent:
     tool, arguments = event.data.get("tool"), event.data.get("arguments")
-    if tool not in schemas or not isinstance(arguments, dict):
+    if not isinstance(tool, str) or tool not in schemas or not isinstance(arguments, dict):
         return event
     try:
         filled = with_all_defaults(arguments, schemas[tool])

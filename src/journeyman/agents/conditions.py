@@ -31,6 +31,7 @@ _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filte
 _TEXT = re.compile(r"[rR]?(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
 _LOOP = re.compile(r"(\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*)?\(|\)|\bin\b(?!\s*\[)")
 _BUILDING = re.compile(r"\.\s*(?:map|filter)\s*\(")
+_CLIENT_CONTEXT = re.compile(r"(?<![\w.])context\b\s*(?!\s*\.\s*server\b)(?:\.\s*(thread|global)\b)?")
 _EVALUATION_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -84,6 +85,12 @@ def compile_condition(text: str, names: Collection[str]) -> Condition:
 def compile_approval(text: str) -> Condition:
     """Compile the condition of a tool's approval, or return it from the cache. Raises as `compile_condition`."""
     return compile_condition(text, APPROVAL_NAMES)
+
+
+def client_contexts(text: str) -> list[str]:
+    """Return the contexts that a condition reads and clients may write, such as `context.thread`."""
+    bare = _TEXT.sub("''", text)
+    return sorted({f"context.{found[1]}" if found[1] else "context" for found in _CLIENT_CONTEXT.finditer(bare)})
 
 
 def _nested_macros(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from journeyman.errors import BaseError
 from journeyman.events.messages import JSON
+from journeyman.events.server_context import readable_contexts
 
 if TYPE_CHECKING:
     import jinja2
@@ -66,7 +67,7 @@ class Prompt:
             return self.text
         values = {
             "agent": agent,
-            "context": {"thread": thread, "global": global_},
+            "context": readable_contexts(thread, global_),
             "now": datetime.fromtimestamp(now // 1_000_000, UTC),
             "reply": reply,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,8 +12,9 @@ from journeyman.errors import BaseError, ToolError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
 from journeyman.events.model_request import ToolDefinition
+from journeyman.events.server_context import readable_contexts
 from journeyman.tools.schema.arguments import decode_arguments
-from journeyman.tools.schema.defaults import with_all_defaults
+from journeyman.tools.schema.defaults import defaults_of, with_all_defaults
 from journeyman.tools.spec import ToolSpec
 
 HASH_VERSION = 2
@@ -76,14 +77,19 @@ class Toolset:
         condition = self._conditions.get(spec.name)
         if condition is None:
             return True
-        context = {"thread": state.thread_context, "global": state.global_context}
-        values = {"args": arguments, "context": context, "tool": spec.name, "principal": state.principal}
+        context = readable_contexts(state.thread_context, state.global_context)
+        values: dict[str, Any] = {
+            "args": arguments,
+            "context": context,
+            "tool": spec.name,
+            "principal": state.principal,
+        }
         try:
             if condition.holds({**values, "args": with_all_defaults(arguments, spec.parameters)}):
                 return True
         except BaseError:
             return True
-        written = _written(arguments, given)
+        written = _written(spec, arguments, given)
         return len(written) < len(arguments) and _holds(condition, {**values, "args": written})
 
 
@@ -95,9 +101,9 @@ def shown_arguments(spec: ToolSpec, arguments: dict[str, JSON]) -> dict[str, JSO
         return arguments
 
 
-def _written(arguments: dict[str, JSON], given: Arguments | None) -> dict[str, JSON]:
+def _written(spec: ToolSpec, arguments: dict[str, JSON], given: Arguments | None) -> dict[str, JSON]:
     """Return those of the checked arguments that the model wrote."""
-    if given is None:
+    if given is None or not defaults_of(spec.parameters):
         return arguments
     names = decode_arguments(given)
     return {name: value for name, value in arguments.items() if name in names}

@@ -93,7 +93,7 @@ def test_policies(approval: str, holds: bool | None, asks: bool) -> None:
     action = action_for(call(), spec(approval=approval), condition)
     assert isinstance(action, AskHuman if asks else CallTool)
     if holds is not None:
-        context = {"thread": {"vip": True}, "global": {}}
+        context = {"thread": {"vip": True}, "global": {}, "server": {}}
         assert condition.seen == [{"args": {"n": 1}, "context": context, "tool": "pay", "principal": "me"}]
 
 

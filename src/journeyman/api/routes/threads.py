@@ -26,6 +26,7 @@ from journeyman.api.schemas.runs import (
 )
 from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.codec import rfc3339
+from journeyman.events.server_context import client_part
 from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow
 
@@ -157,7 +158,8 @@ def _add_context(router: APIRouter, dependencies: ApiDependencies) -> None:
 
     @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=response_schema())
     async def get_context(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response((await dependencies.threads.get(request_principal(request), thread_id)).context)
+        row = await dependencies.threads.get(request_principal(request), thread_id)
+        return json_response(client_part(row.context))
 
     @router.patch(
         path,
@@ -168,7 +170,8 @@ def _add_context(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def patch_context(request: Request, thread_id: ThreadPath) -> Response:
         patch = await merge_patch_of(request, dependencies.limits)
-        return json_response(await dependencies.threads.patch_context(request_principal(request), thread_id, patch))
+        context = await dependencies.threads.patch_context(request_principal(request), thread_id, patch)
+        return json_response(client_part(context))
 
 
 def thread_answer(row: ThreadRow) -> ThreadAnswer:

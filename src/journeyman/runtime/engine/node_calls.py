@@ -26,7 +26,7 @@ from journeyman.events.messages import JSON, Message, user
 from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
 from journeyman.runtime.engine.action_events import closed_without_running, model_called
-from journeyman.runtime.engine.context_limits import check_context
+from journeyman.runtime.engine.context_limits import check_context_of_code
 from journeyman.runtime.engine.mailbox import ActionRequested, Mailbox
 from journeyman.runtime.engine.node_tasks import NodeTasks
 from journeyman.runtime.engine.step_operations import ModelEnd, StepOperations
@@ -146,7 +146,7 @@ class NodeCalls:
         state, path = self._operations.state, self._action.path
         if key in state.remembered:
             return
-        check_context(state.thread_context if scope == "thread" else state.global_context, patch)
+        check_context_of_code(state.thread_context if scope == "thread" else state.global_context, patch)
         changed = ContextChanged(scope=scope, patch=patch, path=path)
         await self._operations.record(changed, StepRemembered(name=key, value=True, path=path))
 

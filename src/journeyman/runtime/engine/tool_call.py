@@ -11,7 +11,7 @@ from journeyman.events.events import ContextChanged
 from journeyman.events.messages import JSON
 from journeyman.events.open_calls import Answered
 from journeyman.runtime.engine.action_events import tool_started
-from journeyman.runtime.engine.context_limits import check_context
+from journeyman.runtime.engine.context_limits import check_context_of_code
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.recorder import Recorder
@@ -61,7 +61,7 @@ class ToolCallHost:
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         """Record a change of a context. Raises ValidationError if the context would be too large."""
         state = self._recorder.state
-        check_context(state.thread_context if scope == "thread" else state.global_context, patch)
+        check_context_of_code(state.thread_context if scope == "thread" else state.global_context, patch)
         await self._mailbox.record(ContextChanged(scope=scope, patch=patch, path=self._action.path))
 
     async def ask(self, question: Question) -> str:

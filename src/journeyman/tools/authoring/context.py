@@ -12,6 +12,7 @@ from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
+from journeyman.events.server_context import client_part, has_server_keys, server_part, stored_patch
 from journeyman.tools.authoring.http import BlockingHttp, Http
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import CallRequest, Question, ToolHost
@@ -63,6 +64,14 @@ class ContextHost(Protocol):
         ...
 
 
+def _patches_of_thread(thread: dict[str, JSON] | None, server: dict[str, JSON] | None) -> list[dict[str, JSON]]:
+    """Return the patches of the thread's stored context. `thread` may come from a model: it has no server keys."""
+    if thread is not None and has_server_keys(map(str, thread)):
+        text = "a key of the thread's context cannot begin with `$server.`: use ctx.context.patch(server=...)"
+        raise ToolExecutionError(text, code="context_refused")
+    return [patch for patch in (thread, None if server is None else stored_patch(server)) if patch is not None]
+
+
 class _View:
     """A call's copy of the two contexts, to which its own patches are applied."""
 
@@ -76,7 +85,13 @@ class _View:
     @property
     def thread(self) -> dict[str, JSON]:
         """The thread's context. Changing this copy changes nothing: use `patch`."""
-        return self._read("thread")
+        context = self._read("thread")
+        return client_part(context) if has_server_keys(context) else context
+
+    @property
+    def server(self) -> dict[str, JSON]:
+        """The thread's context that only tools and nodes write. Changing this copy changes nothing: use `patch`."""
+        return server_part(self._read("thread"))
 
     @property
     def global_(self) -> dict[str, JSON]:
@@ -99,10 +114,16 @@ class Context(_View):
         super().__init__(request)
         self._host = host
 
-    async def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
+    async def patch(
+        self,
+        *,
+        thread: dict[str, JSON] | None = None,
+        global_: dict[str, JSON] | None = None,
+        server: dict[str, JSON] | None = None,
+    ) -> None:
         """Record JSON Merge Patches; a key that is set to None is removed. Returns when they are recorded."""
-        if thread is not None:
-            await self._change("thread", thread)
+        for part in _patches_of_thread(thread, server):
+            await self._change("thread", part)
         if global_ is not None:
             await self._change("global", global_)
 
@@ -119,10 +140,16 @@ class BlockingContext(_View):
         super().__init__(request)
         self._change = change
 
-    def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
+    def patch(
+        self,
+        *,
+        thread: dict[str, JSON] | None = None,
+        global_: dict[str, JSON] | None = None,
+        server: dict[str, JSON] | None = None,
+    ) -> None:
         """Record JSON Merge Patches; a key that is set to None is removed. Returns when they are recorded."""
-        if thread is not None:
-            self._record("thread", thread)
+        for part in _patches_of_thread(thread, server):
+            self._record("thread", part)
         if global_ is not None:
             self._record("global", global_)
 
