@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     agent_tools: Names = ()
     tools_security: Literal["off", "warn", "enforce"] = "warn"
     tools_isolation: Literal["inline", "process"] | None = None
+    tool_workers: int = Field(8, ge=1, le=1000)  # processes of tools, and how many work for one principal
+    tool_workers_per_principal: int = Field(4, ge=1, le=1000)
+    run_slots: int = Field(640, ge=1, le=100_000)  # runs in progress, and how many are of one principal
+    run_slots_per_principal: int = Field(512, ge=1, le=100_000)
+    run_backlog: int = Field(8192, ge=1, le=1_000_000)  # runs that wait for a slot, and how many are of one principal
+    run_backlog_per_principal: int = Field(4096, ge=1, le=1_000_000)
     enable_cache: bool = True
     cache_ttl: float = Field(3600, ge=0)
 

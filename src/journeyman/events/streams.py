@@ -9,6 +9,7 @@ import msgspec
 
 _THREAD = "thread:"
 _PRINCIPAL = "principal:"
+_LOCAL = "local"  # the principal of all while authentication is off
 _HIDDEN = "!"  # begins the id of a hidden thread; an id from a caller cannot hold it
 
 
@@ -36,6 +37,11 @@ class ThreadRef(msgspec.Struct, frozen=True):
     @property
     def stream(self) -> str:
         return thread_stream(self.key)
+
+
+def share_of(principal: str, thread: str) -> str:
+    """Return by whom slots are shared: the principal, or the thread's key while authentication is off."""
+    return thread if principal == _LOCAL else principal
 
 
 class EventRef(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Submission
+from journeyman.runtime.use_cases.submission import Backlog, Submission
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
 
@@ -52,6 +52,8 @@ def build_runtime(
     observe: Observe | None = None,
     children: Children | None = None,
     slots: int = RUN_SLOTS,
+    share: int | None = None,
+    backlog: Backlog | None = None,
     patience: GatewayPatience | None = None,
     is_here: IsHere | None = None,
     first_rate: float = FIRST_RATE,
@@ -60,15 +62,16 @@ def build_runtime(
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
     `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
-    is called with each committed batch of a run. `children` replaces what starts child runs. `patience` is that with
-    gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it is back; None: it is.
-    `first_rate`: runs a second that go on then at first. `crashed`: what becomes of a run that ends the server each
-    time.
+    is called with each committed batch of a run. `slots` is the number of runs at a time, `share` that of one
+    principal (None: all); `backlog` bounds those that wait for a slot. `children` replaces what starts child runs.
+    `patience` is that with gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it
+    is back; None: it is. `first_rate`: runs a second that go on then at first. `crashed`: what becomes of a run that
+    ends the server each time.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
-    scheduler = RunScheduler(parts, performer, meters, observe, slots, children, patience, crashed)
-    submission = Submission(parts, scheduler, budgets)
+    scheduler = RunScheduler(parts, performer, meters, observe, slots, share, children, patience, crashed)
+    submission = Submission(parts, scheduler, budgets, backlog or Backlog())
     runs = Runs(parts, scheduler, registry, submission)
     return Runtime(
         budgets=budgets,

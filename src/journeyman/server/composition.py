@@ -38,6 +38,7 @@ from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.tool_outputs import ToolOutputs
+from journeyman.runtime.use_cases.submission import Backlog
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
 from journeyman.server.covered_files import covered_files
@@ -87,7 +88,7 @@ async def build(
     if errors:
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", errors)
-    workers = WorkerPool(variables=settings.environment)
+    workers = _worker_pool(settings)
     if missing := await unmet_sandbox(loaded, workers, own_files(settings)):
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", missing)
@@ -97,6 +98,11 @@ async def build(
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
     return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers, strict=strict)
+
+
+def _worker_pool(settings: Settings) -> WorkerPool:
+    limit, share = settings.tool_workers, settings.tool_workers_per_principal
+    return WorkerPool(limit, share=share, variables=settings.environment)
 
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool, own: tuple[Path, ...] = ()) -> list[Problem]:
@@ -139,7 +145,7 @@ def join(
     register(registry, loaded.openapi, loaded.transport, services, clock)
 
     agents = AgentRegistry({}, settings.default_agent)
-    workers = workers or WorkerPool(variables=settings.environment)
+    workers = workers or _worker_pool(settings)
     mcp = McpConnections(
         loaded,
         registry,
@@ -171,6 +177,9 @@ def join(
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,
+        slots=settings.run_slots,
+        share=settings.run_slots_per_principal,
+        backlog=Backlog(settings.run_backlog, settings.run_backlog_per_principal),
         patience=None if in_process else _patience(settings, clock),
         is_here=models.is_here if isinstance(models, Models) else None,
         first_rate=settings.gateway_first_rate,

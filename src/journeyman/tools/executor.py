@@ -20,6 +20,7 @@ from journeyman.errors import (
 )
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
+from journeyman.events.streams import share_of
 from journeyman.ids import Ids
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.failures import TransientToolError, UnansweredToolError, detail_of, failure_of, readable
@@ -142,8 +143,10 @@ class Executor:
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
         request = call.request
+        principal = request.principal
+        owner = share_of(principal, f"{principal}/{request.thread_id}")
         async with self._workers.borrow(
-            tool.target, request.spec, tool.files, self._on_printed, principal=request.principal
+            tool.target, request.spec, tool.files, self._on_printed, principal=principal, owner=owner
         ) as worker:
             # Formatted, checked and cut by the worker, but a worker is not trusted.
             result, longest = await self._run(worker, call), request.spec.policy.output_cap + CUT_NOTE

@@ -13,8 +13,11 @@ from typing import Any
 from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, HistoryUnreadableError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
+from journeyman.events.events import RunAccepted
 from journeyman.events.fold import AgentState
+from journeyman.events.streams import share_of
 from journeyman.journal.journal import Batch, Committed, Pending, RunRow, Suspect
+from journeyman.resilience.fair_queue import FairQueue
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.live import LiveRun
@@ -34,7 +37,7 @@ from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
 
-RUN_SLOTS = 512  # runs in progress at one time
+RUN_SLOTS = 640  # runs in progress at one time
 RETRY_SECONDS = 2.0  # before a run is tried again whose events the disk could not take
 STOP_SECONDS = 10.0  # how long cancelled runs may take to unwind
 
@@ -45,8 +48,9 @@ class _ActiveRun:
     An urgent run needs no slot, not even when it is tried again.
     """
 
-    def __init__(self, task: asyncio.Task[None], live: LiveRun, mailbox: Mailbox, urgent: bool) -> None:
+    def __init__(self, task: asyncio.Task[None], live: LiveRun, mailbox: Mailbox, urgent: bool, owner: str) -> None:
         self.task = task
+        self.owner = owner  # of its slot; empty: not known yet
         self.live = live
         self.mailbox = mailbox
         self.urgent = urgent
@@ -70,6 +74,8 @@ class _ActiveRun:
 class RunScheduler:
     """Runs up to `slots` runs at a time, each in a task. Of runs that wait for a slot it keeps only the ids.
 
+    Principals take turns with the slots, and none has more than its share; without authentication, threads do.
+
     `watched` counts the watchers of each run. `stopping` is true once no more runs are started, `suspended` once the
     runs that did not finish in time are cancelled.
     """
@@ -81,11 +87,14 @@ class RunScheduler:
         meters: BudgetMeters,
         observe: Observe | None = None,
         slots: int = RUN_SLOTS,
+        share: int | None = None,
         children: Children | None = None,
         patience: GatewayPatience | None = None,
         crashed: CrashPolicy = "hold",
     ) -> None:
-        """`meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them.
+        """`share` is the number of slots that one principal may have; None: all of them.
+
+        `meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them.
 
         `patience` is that with gateways that are away; None: model calls fail then. `crashed` says what becomes of a
         run that ends the server each time.
@@ -95,10 +104,13 @@ class RunScheduler:
         self._clock = parts.clock
         self._observe = observe
         self._slots = slots
+        self._share = slots if share is None else share
+        self._held: Counter[str] = Counter()  # slots by whose share they are of
         own = children or Children(parts, self)
         self._driver = RunDriver(parts, performer, own, meters, patience, self.is_attended)
         self._active: dict[str, _ActiveRun] = {}
-        self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in order: whether they are recovered
+        self._backlog: FairQueue[str] = FairQueue()  # runs that wait for a slot
+        self._recovered: set[str] = set()  # those of them that are recovered
         self._waiters = RunWaiters(parts.clock)
         self._commits: set[asyncio.Task[None]] = set()
         self._suspects = SuspectRuns(parts, crashed, self._fail_crashed)
@@ -117,6 +129,10 @@ class RunScheduler:
     def backlog(self) -> int:
         """The number of runs that wait for a slot."""
         return len(self._backlog)
+
+    def backlog_of(self, owner: str) -> int:
+        """Return the number of an owner's runs that wait for a slot."""
+        return self._backlog.count(owner)
 
     def waits_for_slot(self, run_id: str) -> bool:
         """Return whether a run is queued because all slots are taken."""
@@ -149,7 +165,7 @@ class RunScheduler:
         suspects = await self._suspects.hold_blamed(running)
         self._alone = "" if suspects else None
         for row in running:
-            self.start(row.id, recovered=True)
+            self.start(row.id, owner=share_of(row.principal, row.thread), recovered=True)
         if suspects:
             self._telling_apart = asyncio.create_task(self._drive_suspects(suspects), name="suspect runs")
         return len(running)
@@ -172,28 +188,66 @@ class RunScheduler:
         """Fail a run that ends the server each time, without driving it."""
         recorder = Recorder(self._parts, await load_state(self._journal, run_id), self._observe)
         await self._driver.fail_crashed(recorder, text)
+        owner = share_of(recorder.state.principal, recorder.state.thread)
         for entry in recorder.started:
             if entry.type == "run_started":
-                self.start(entry.stream)
+                self.start(entry.stream, owner=owner)
         self._notify_parent(recorder.state)
 
     def start(
-        self, run_id: str, entries: Sequence[Entry] = (), *, recovered: bool = False, urgent: bool = False
+        self,
+        run_id: str,
+        entries: Sequence[Entry] = (),
+        *,
+        owner: str = "",
+        recovered: bool = False,
+        urgent: bool = False,
     ) -> None:
-        """Start a run, or queue it if all slots are taken, or another run is driven alone.
+        """Start a run, or queue it if all slots are taken, or all those of its owner, or another run is driven alone.
 
-        `entries`: the run's events, if the caller already has all of them. `urgent` skips the queue: for cancelled
-        runs, which must end even if the slots are held by runs that wait for them.
+        `entries`: the run's events, if the caller already has all of them. `owner`: whose share of the slots it takes;
+        empty: it is that of the first entry, or looked up. `urgent` skips the queue: for cancelled runs, which must end
+        even if the slots are held by runs that wait for them.
         """
         if self.stopping or run_id in self._active:
             return
-        if (len(self._active) >= self._slots or self._alone not in (None, run_id)) and not urgent:
-            self._backlog[run_id] = recovered or self._backlog.get(run_id, False)
+        owner = owner or _owner_of(entries)
+        if not (urgent or self._may_start_now(run_id, owner)):
+            self._queue(run_id, owner, recovered)
             return
-        recovered = self._backlog.pop(run_id, False) or recovered
+        recovered = recovered or run_id in self._recovered
+        self._backlog.discard(run_id)
+        self._recovered.discard(run_id)
+        self._held[owner] += 1
         task = asyncio.create_task(self._run(run_id, entries, recovered), name=run_id)
         live = LiveRun(partial(self._journal.notifier.wake, run_id), self._parts.codec)
-        self._active[run_id] = _ActiveRun(task, live, Mailbox(), urgent)
+        self._active[run_id] = _ActiveRun(task, live, Mailbox(), urgent, owner)
+
+    def _may_start_now(self, run_id: str, owner: str) -> bool:
+        return len(self._active) < self._slots and self._alone in (None, run_id) and self._has_share(owner)
+
+    def _has_share(self, owner: str) -> bool:
+        return not owner or self._held.get(owner, 0) < self._share
+
+    def _queue(self, run_id: str, owner: str, recovered: bool) -> None:
+        if recovered:
+            self._recovered.add(run_id)
+        if not owner and run_id not in self._backlog:
+            self._keep(self._queue_of_owner(run_id))
+        self._backlog.put(owner, run_id)
+
+    async def _queue_of_owner(self, run_id: str) -> None:
+        """Give a run that waits its place among those of its owner, who has to be looked up."""
+        row = await self._journal.run(run_id)
+        if row is not None and run_id in self._backlog:
+            self._backlog.discard(run_id)
+            self._backlog.put(share_of(row.principal, row.thread), run_id)
+            self._start_following()
+
+    def _free(self, owner: str) -> None:
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
 
     def start_accepted(self, run_id: str, committed: Committed) -> None:
         """Start an accepted run if its thread was free, and notify the runs that it interrupts."""
@@ -276,14 +330,19 @@ class RunScheduler:
             log.exception("a run's task failed", extra={"run_id": run_id})
         finally:
             del self._active[run_id]
+            self._free(active.owner)
         if retry and not self.stopping:
-            again = partial(self.start, run_id, recovered=True, urgent=active.urgent)
+            again = partial(self.start, run_id, owner=active.owner, recovered=True, urgent=active.urgent)
             self._clock.call_later(RETRY_SECONDS, again)
         self._after(run_id, state)
 
     async def _drive(self, active: _ActiveRun, loaded: AgentState, recovered: bool) -> AgentState:
         """Drive a loaded run until it ends or is idle, then start the runs that it started. Returns its last state."""
         _bind(loaded)
+        if not active.owner:
+            self._free("")
+            active.owner = share_of(loaded.principal, loaded.thread)
+            self._held[active.owner] += 1
         if not loaded.ended:
             self._notify_parent(loaded)
         recorder = Recorder(self._parts, loaded, self._observe, first_durable=recovered)
@@ -291,7 +350,7 @@ class RunScheduler:
         await self._driver.drive(recorder, active.mailbox, active.live, recovered)
         for entry in recorder.started:
             if entry.type == "run_started":
-                self.start(entry.stream)
+                self.start(entry.stream, owner=active.owner)
         return recorder.state
 
     async def _note_release(self, run_id: str) -> None:
@@ -313,7 +372,7 @@ class RunScheduler:
             return _passes(exc) and self._journal.healthy
         for entry in committed.entries:
             if entry.type == "run_started":
-                self.start(entry.stream)
+                self.start(entry.stream, owner=share_of(row.principal, row.thread))
         if row.parent is not None:
             self.notify(row.parent)
         return False
@@ -333,9 +392,12 @@ class RunScheduler:
 
     def _start_following(self) -> None:
         """Start the runs that wait, as long as there are slots. None is started while a run is driven alone."""
-        while self._backlog and len(self._active) < self._slots and self._alone is None:
-            following = next(iter(self._backlog))
-            self.start(following, recovered=self._backlog.pop(following))
+        while len(self._active) < self._slots and self._alone is None:
+            turn = self._backlog.take(self._has_share)
+            if turn is None:
+                return
+            owner, following = turn
+            self.start(following, owner=owner)
 
     def _release_waiters(self, run_id: str, state: AgentState | None) -> None:
         if state is not None and state.status == "running":  # it waits for a child that works: so do its callers
@@ -391,6 +453,12 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
         task.cancel()
     if cancelled:
         await asyncio.wait(cancelled, timeout=STOP_SECONDS)
+
+
+def _owner_of(entries: Sequence[Entry]) -> str:
+    """Return whose share of the slots a run takes that begins with these events; empty: its first is not there."""
+    accepted = entries[0].event if entries else None
+    return share_of(accepted.principal, accepted.thread) if isinstance(accepted, RunAccepted) else ""
 
 
 def _passes(error: StorageError) -> bool:

@@ -9,8 +9,10 @@ import msgspec
 
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
+from journeyman.events.events import RunAccepted
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.quota import UNLIMITED
+from journeyman.events.streams import share_of
 from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
 from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
@@ -19,7 +21,14 @@ from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
-MOST_WAITING = 4096  # accepted runs that wait for a slot; with more than that, new ones are rejected
+MOST_WAITING = 8192  # accepted runs that wait for a slot; with more than that, new ones are rejected
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """How many accepted runs may wait for a slot: of all principals, and of one."""
+
+    limit: int = MOST_WAITING
+    share: int = MOST_WAITING // 2
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -32,12 +41,13 @@ class Submitted(msgspec.Struct, frozen=True):
 class Submission:
     """Commits new runs: the only way by which a run that has no parent gets into the journal."""
 
-    def __init__(self, parts: RunParts, scheduler: RunScheduler, budgets: Budgets) -> None:
+    def __init__(self, parts: RunParts, scheduler: RunScheduler, budgets: Budgets, backlog: Backlog) -> None:
         self._journal = parts.journal
         self._scheduler = scheduler
         self._versions = parts.agents
         self._clock = parts.clock
         self._budgets = budgets
+        self._backlog = backlog
 
     async def submit(
         self,
@@ -57,7 +67,7 @@ class Submission:
         Raises ThreadBusyError, QueueFullError (`too_many_runs` if a quota is exceeded), IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
-        self._check_capacity()
+        self._check_capacity(principal, appends)
         at = self._clock.now()
         claim = idempotency_claim(principal, key, at, run_id)
         scopes = self._quota_scopes(principal, agent, origin)
@@ -84,13 +94,19 @@ class Submission:
         self._scheduler.start_accepted(run_id, committed)
         return Submitted(run_id)
 
-    def _check_capacity(self) -> None:
+    def _check_capacity(self, principal: str, appends: Sequence[Append]) -> None:
         if self._scheduler.stopping:
             raise ResourceError("The server is shutting down. Try again shortly.", code="shutting_down", retry_after=1)
-        if self._scheduler.backlog >= MOST_WAITING:
-            raise ResourceError(
-                "Too many runs are waiting for a slot. Try again shortly.", code="overloaded", retry_after=2
-            )
+        waiting = self._scheduler.backlog
+        if not waiting:
+            return
+        if waiting >= self._backlog.limit:
+            text = "Too many runs are waiting for a slot. Try again shortly."
+            raise ResourceError(text, code="overloaded", retry_after=2)
+        owner = share_of(principal, _thread_of(appends))
+        if self._scheduler.backlog_of(owner) >= self._backlog.share:
+            text = "Too many of your runs are waiting for a slot. Try again when some of them have ended."
+            raise ResourceError(text, code="overloaded", retry_after=2)
 
     def _quota_scopes(self, principal: str, agent: AgentSpec | None, origin: RequestOrigin) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
@@ -114,3 +130,9 @@ class Submission:
                 raise
             return Submitted(earlier, replayed=True)
         return None
+
+
+def _thread_of(appends: Sequence[Append]) -> str:
+    """Return the key of the accepted run's thread; empty if no run is accepted."""
+    events = (append.drafts[0].event for append in appends if append.drafts)
+    return next((event.thread for event in events if isinstance(event, RunAccepted)), "")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from journeyman.errors import ToolExecutionError
+from journeyman.resilience.fair_slots import FairSlots
 from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.temporary_folders import TemporaryFolders
@@ -56,18 +57,22 @@ class _IdleWorker(NamedTuple):
 
 
 class WorkerPool:
-    """Lends worker processes to calls: at most `limit` of them, busy or idle, exist at a time."""
+    """Lends worker processes to calls: at most `limit` of them, busy or idle, exist at a time.
+
+    `share` of them may work for one owner; None: all of them.
+    """
 
     def __init__(
         self,
         limit: int = 4,
         environment: Mapping[str, str] | None = None,
         *,
+        share: int | None = None,
         variables: Mapping[str, str] = os.environ,
         detect: Callable[[], Awaitable[AvailableIsolation]] = detect,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
-        self._permits = asyncio.Semaphore(limit)
+        self._slots = FairSlots(limit, limit if share is None else share)
         self._environment = scrubbed_environment() if environment is None else dict(environment)
         self._variables = variables  # of which a tool sees those that its permissions name
         self._idle: list[_IdleWorker] = []  # in the order of their last use
@@ -108,18 +113,20 @@ class WorkerPool:
         on_printed: OnPrinted = ignore_printed,
         *,
         principal: str,
+        owner: str = "",
     ) -> AsyncIterator[BorrowedWorker]:
         """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
         `files` are the sources of the target's folder; without them the worker reads the files on the disk.
         `on_printed` is called with what the call prints, if it prints anything. The worker has served, and will serve,
-        calls of this `principal` only.
+        calls of this `principal` only. `owner`: whose share of the workers this is (empty: the principal's); owners
+        take turns.
 
         Raises:
             ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
                 tool's file cannot be imported. The tool did not run.
         """
-        async with self._permits:
+        async with self._slots.slot(owner or principal):
             confined = await self._confinement(target, spec, files or {})
             self._lent += 1
             try:

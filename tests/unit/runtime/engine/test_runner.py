@@ -240,6 +240,39 @@ async def test_a_wait_that_begins_after_the_stop_returns() -> None:
         assert (await runtime.runs.wait("run_1", 60)).status == "running"
 
 
+async def test_a_run_does_not_wait_behind_all_runs_of_another_principal() -> None:
+    async with world_of(slots=1) as runtime:
+        for number in range(20):
+            runtime.spawn(runtime.runs.start, "me", StartRun(input=user("b"), thread_id=f"t{number}"))
+        runtime.spawn(runtime.runs.start, "other", StartRun(input=user("c"), thread_id="o"))
+        await runtime.settle()
+        while runtime.disk.held:
+            runtime.disk.write()
+            await runtime.settle()
+        assert (runtime.worker.backlog, runtime.worker.backlog_of("me"), runtime.worker.backlog_of("other")) == (
+            21,
+            20,
+            1,
+        )
+        order = [runtime.worker._backlog.take(lambda owner: True) for _ in range(3)]
+        assert [turn[0] for turn in order if turn] == ["me", "other", "me"]
+
+
+async def test_one_principal_does_not_take_all_slots() -> None:
+    async with world_of(slots=4) as runtime:
+        runtime.worker._share = 1
+        runtime.spawn(runtime.runs.start, "me", StartRun(input=user("b"), thread_id="b"))
+        runtime.spawn(runtime.runs.start, "other", StartRun(input=user("c"), thread_id="c"))
+        await runtime.settle()
+        while runtime.disk.held:
+            runtime.disk.write()
+            await runtime.settle()
+        assert runtime.worker.backlog_of("me") == 1
+        assert runtime.worker.backlog_of("other") == 0
+        await runtime.let_go()
+        assert runtime.worker.backlog == 0
+
+
 async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
     async with world_of(slots=1) as runtime:
         for text in ("b", "c"):
