@@ -13,11 +13,10 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
 from journeyman.events.model_request import ToolDefinition
 from journeyman.events.server_context import readable_contexts
-from journeyman.tools.schema.arguments import decode_arguments
-from journeyman.tools.schema.defaults import defaults_of, with_all_defaults
+from journeyman.tools.schema.defaults import defaults_of, may_have_defaults, with_all_defaults
 from journeyman.tools.spec import ToolSpec
 
-HASH_VERSION = 2
+HASH_VERSION = 2  # of arguments with their defaults
 Arguments = str | dict[str, JSON]
 
 
@@ -105,7 +104,7 @@ def _written(spec: ToolSpec, arguments: dict[str, JSON], given: Arguments | None
     """Return those of the checked arguments that the model wrote."""
     if given is None or not defaults_of(spec.parameters):
         return arguments
-    names = decode_arguments(given)
+    names = given if isinstance(given, dict) else msgspec.json.decode(given.strip() or "{}") or {}
     return {name: value for name, value in arguments.items() if name in names}
 
 
@@ -118,10 +117,11 @@ def _holds(condition: ApprovalCondition, values: Mapping[str, JSON]) -> bool:
 
 
 def arguments_hash(spec: ToolSpec, arguments: dict[str, JSON]) -> str:
-    """Return what an approval is given for: a hash of the code, a dot, the version, and a hash of the arguments.
+    """Return what an approval is given for: a hash of the code, a dot, and a hash of the arguments.
 
-    Version 2 is of arguments with the defaults of the schema. Approvals of earlier releases have no version and a hash
-    of the arguments without them; they stay valid, since the hash of the code decides.
+    Where the schema has defaults, which are among the arguments, a version stands before the latter. Approvals of
+    earlier releases have none there; they stay valid, since the hash of the code decides.
     """
     canonical = msgspec.json.encode((spec.name, arguments), order="deterministic")
-    return f"{spec.code_hash}.{HASH_VERSION}:{hashlib.sha256(canonical).hexdigest()[:32]}"
+    version = f"{HASH_VERSION}:" if may_have_defaults(spec.parameters) else ""
+    return f"{spec.code_hash}.{version}{hashlib.sha256(canonical).hexdigest()[:32]}"

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
 
@@ -23,6 +25,11 @@ def defaults_of(schema: Mapping[str, JSON]) -> dict[str, JSON]:
     if not isinstance(members, Mapping):
         return {}
     return {name: node["default"] for name, node in members.items() if _has_default(node)}
+
+
+def may_have_defaults(schema: Mapping[str, JSON]) -> bool:
+    """Return whether a schema names defaults anywhere. A property called `default` counts as well."""
+    return b'"default":' in msgspec.json.encode(schema)
 
 
 def with_all_defaults(values: dict[str, JSON], schema: dict[str, JSON]) -> dict[str, JSON]:
