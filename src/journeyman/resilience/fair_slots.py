@@ -29,7 +29,7 @@ class FairSlots:
             self._release(owner)
 
     async def _acquire(self, owner: str) -> None:
-        # Whoever waits now may not have a slot: a free one would have been given to it.
+        # Those that wait now may not have a slot: a free one would have been given to them.
         if self._free and self._may(owner):
             self._hold(owner)
             return
