@@ -179,6 +179,7 @@ async def test_an_answer_that_would_run_code_that_is_not_here_is_refused_before_
             with pytest.raises(StateError) as refused:
                 await runtime.runtime.runs.answer("local", run_id, [HumanAnswer(approval=asked.id, decision="approve")])
             assert refused.value.code == "tool_away"
+            assert refused.value.message.endswith("Without it you can answer with `deny`."), "no decision of others"
             assert await runtime.types(run_id) == before
             await runtime.stop()
         await runtime.boot(desk())

@@ -63,6 +63,8 @@ from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 from journeyman.runtime.use_cases.submission import Submission, Submitted
 from journeyman.runtime.use_cases.watch import Watch
 
+_RUNNING_DECISIONS = ("approve", "retry")  # after which a call runs
+
 
 class Runs:
     """Starts, follows, answers and reads runs.
@@ -345,12 +347,12 @@ class Runs:
         if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
-            raise StateError("This approval was answered already, or its run has ended.", code="approval_closed")
+            raise StateError(_closed_sentence(approval), code="approval_closed")
         if approval.answerer == "other":
             await self._check_answerer(approval, by, credential)
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
-        if answer.decision in ("approve", "retry"):
+        if answer.decision in _RUNNING_DECISIONS:
             await self._check_code(approval)
         if answer.arguments is not None:
             await self._check_arguments(run, approval, answer.decision, answer.arguments)
@@ -392,7 +394,7 @@ class Runs:
             if question is not None and question.approval == approval.id:  # else it was answered just now
                 check_new_limit(question.asked, arguments)
             return
-        if decision not in ("approve", "retry") or not approval.tool:
+        if decision not in _RUNNING_DECISIONS or not approval.tool:
             raise ValidationError(
                 "`arguments` are only allowed with `approve` of a limit, and with `approve` or `retry` of a tool call."
             )
@@ -411,7 +413,8 @@ class Runs:
             tool = exc.lack.name if isinstance(exc, LackingError) and exc.lack.kind == "tool" else None
             if tool is not None and self._versions.is_remote(tool):
                 return  # the call waits for its server
-            text = f"{exc.message} The answer was not recorded; `deny`, `done` and `fail` are taken."
+            others = " or ".join(f"`{each}`" for each in approval.decisions if each not in _RUNNING_DECISIONS)
+            text = f"{exc.message} The answer was not recorded. Without it you can answer with {others}."
             raise StateError(text, code="tool_away" if tool else "agent_away") from exc
 
     async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
@@ -542,6 +545,13 @@ def _reason_of(ahead: RunRow | None) -> str | None:
     if ahead is None or ahead.lacks is None:
         return None
     return f"The run {ahead.id} of this thread waits. {sentence_of(lack_of_row(ahead.lacks))}"
+
+
+def _closed_sentence(approval: ApprovalRow) -> str:
+    """Return what has closed an approval: the decision that answered it, or the end of its run."""
+    if approval.answered_by is None:
+        return f"Approval {approval.id} can no longer be answered: its run {approval.run} has ended."
+    return f"Approval {approval.id} was answered already, with `{approval.answer}`."
 
 
 def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:

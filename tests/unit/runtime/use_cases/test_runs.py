@@ -88,8 +88,18 @@ async def test_approval_pauses_and_an_answer_resumes() -> None:
         approval = paused.approvals[0]
         await runtime.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
         assert (await runtime.runs.wait(run, 5)).response == "done"
-        with pytest.raises(StateError):
-            await runtime.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
+        with pytest.raises(StateError, match="was answered already, with `approve`"):
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="deny")])
+
+
+async def test_an_approval_whose_run_has_ended_says_so() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns({"pay": {"amount": 5}}, "done")), [pay]) as runtime:
+        run = await runtime.start("pay 5")
+        asked = (await runtime.runs.wait(run, 5)).approvals[0].id
+        await runtime.runs.cancel("local", run)
+        await runtime.runs.wait(run, 5)
+        with pytest.raises(StateError, match=f"can no longer be answered: its run {run} has ended"):
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=asked, decision="deny")])
 
 
 async def test_denied_call_is_told_to_the_model() -> None:
