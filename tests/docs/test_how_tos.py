@@ -381,7 +381,7 @@ def test_survive_a_crash(guide: Callable[[str], Guide]) -> None:
         server.process.kill()
     (page.folder / "slow").unlink()
     with serving() as server:
-        assert "1 runs resumed" in server.ready
+        assert "1 run resumed" in server.ready
         list(StreamFollower(client := HttpApiClient(server.url)).rejoin(run_id, 0))
         run = client.call("GET", f"/runs/{run_id}")
         [asked] = run["approvals"]

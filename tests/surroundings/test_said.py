@@ -90,6 +90,8 @@ async def test_a_restart_in_another_folder_and_back(
     with caplog.at_level(logging.WARNING):
         async with served(empty) as app:
             assert "1 open run of agent 'desk', which is not here: start with its folder" in caplog.text
+            assert app.application is not None
+            assert app.application.waiting_approvals == 1, "for the ready line"
             assert (await get(app, f"/runs/{run['run_id']}"))["status"] == "paused"
             resume = {"answers": [{"approval": approval["approval"], "decision": "approve"}]}
             refused = await request(app, "POST", f"/runs/{run['run_id']}/resume", json=resume)

@@ -42,6 +42,7 @@ from journeyman.tools.spec import ToolSpec
 
 log = logging.getLogger(__name__)
 
+MAX_COUNTED_APPROVALS = 100  # of which a start reads the rows
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are suspended
 
 
@@ -79,6 +80,7 @@ class Application:
     problems: tuple[Problem, ...] = ()  # warnings of loading
     strict: bool = False  # whether a start with open runs that cannot go on here is refused
     recovered: int = 0  # runs that were in progress when the process before this one ended
+    waiting_approvals: int = 0  # that were open at the start, counted up to a limit
     started: bool = False
     _closing: AsyncExitStack | None = field(default=None, init=False)
 
@@ -146,6 +148,7 @@ class Application:
         stack.push_async_callback(self.reloader.aclose)
         stack.push_async_callback(self.drain, 0.0)
         self.recovered = await self.runtime.scheduler.recover(self._check_open_runs)
+        self.waiting_approvals = len(await self.journal.approvals(None, None, MAX_COUNTED_APPROVALS + 1))
         stack.push_async_callback(self.runtime.deadlines.aclose)
         self.runtime.deadlines.start()
         stack.push_async_callback(self.runtime.lacking.aclose)

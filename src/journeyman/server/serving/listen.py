@@ -21,6 +21,7 @@ from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
 from journeyman.server.serving.descriptors import DescriptorWatch
 from journeyman.server.serving.garbage_collection import FrozenObjects
+from journeyman.server.serving.ready_line import ready_line
 from journeyman.server.serving.start_signals import StartSignals
 from journeyman.server.serving.used_models import used_models
 from journeyman.settings import Settings
@@ -180,17 +181,20 @@ def _announce(app: App, listening: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     for problem in application.problems:
         log.warning("%s", problem)
-    names = ", ".join(sorted(application.agents.agents)) or "no agent"
-    resumed = f", {application.recovered} runs resumed" if application.recovered else ""
     url = f"{scheme}://{shown}:{port}"
     if app.settings.database_path is not None:
         publish_address(app.settings.database_path, url.replace(shown, _WITHIN.get(host, shown)))
-    models = _models(application)
-    print(f"Journeyman is ready on {url} ({names}{resumed}){models}", flush=True)  # noqa: T201
+    line = ready_line(
+        url,
+        application.agents.agents,
+        _models(application),
+        resumed=application.recovered,
+        waiting=application.waiting_approvals,
+    )
+    print(line, flush=True)  # noqa: T201
 
 
 def _models(application: Application) -> str:
-    """Return the part of the ready line that names the models and their gateways."""
+    """Return the models of the agents and their gateways, for the ready line."""
     url_of = application.models.gateway_url if isinstance(application.models, Models) else lambda _: None
-    models = used_models((agent.spec for agent in application.agents.agents.values()), url_of)
-    return f", models: {models}" if models else ""
+    return used_models((agent.spec for agent in application.agents.agents.values()), url_of)
