@@ -18,6 +18,7 @@ _LISTS = {
     "key": "`journeyman keys`",
     "version": "`GET /agents/NAME`",
 }
+_WHOLE_APPROVAL = re.compile(r"appr_[0-9a-f]{32}")
 _WHOLE_RUN = re.compile(r"run_[0-9a-f]{32}")
 
 
@@ -54,7 +55,7 @@ def find_thread(source: Queries, text: str) -> str:
 def find_approval(source: Queries, text: str) -> Mapping[str, Any]:
     """Return the open approval that `text` names: `last` is the newest.
 
-    Raises NotFoundError, and ValidationError if several ids begin so.
+    Raises NotFoundError (`approval_closed`: it is not open any more), and ValidationError if several ids begin so.
     """
     found = source.approvals(MAX_OPEN_APPROVALS)
     if text == LAST:
@@ -62,9 +63,26 @@ def find_approval(source: Queries, text: str) -> Mapping[str, Any]:
         chosen = _first("open approval", newest, "approval")
     else:
         same = [item for item in found if item["approval"] == text]
+        if not same and _WHOLE_APPROVAL.fullmatch(text):
+            _refuse_closed(source, text)
         begins = same or [item for item in found if item["approval"].startswith(text)]
         chosen = _only("open approval", text, begins, "approval")
     return next(item for item in found if item["approval"] == chosen)
+
+
+def _refuse_closed(source: Queries, approval_id: str) -> None:
+    """Raise NotFoundError with what closed this approval, if there is such a one."""
+    try:
+        outcome = source.approval(approval_id)
+    except NotFoundError:
+        return
+    run = f"`journeyman runs show {outcome['run_id']}` shows its run."
+    if outcome["answered_by"] is None:
+        message = f"Approval {approval_id} can no longer be answered: its run has ended. {run}"
+    else:
+        answer = f"with `{outcome['decision']}` by {outcome['answered_by']!r}"
+        message = f"Approval {approval_id} was answered already, {answer}. {run}"
+    raise NotFoundError(message, code="approval_closed")
 
 
 def only_id(kind: str, text: str, ids: Sequence[str]) -> str:
@@ -76,7 +94,7 @@ def only_id(kind: str, text: str, ids: Sequence[str]) -> str:
 
 def _first(kind: str, items: Sequence[Mapping[str, Any]], name: str) -> str:
     if not items:
-        raise NotFoundError(f"There is no {kind} of yours yet, so that none is the last.")
+        raise NotFoundError(f"There is no {kind} of yours, so `last` names none.")
     return str(items[0][name])
 
 

@@ -99,6 +99,10 @@ class Queries(Protocol):
         """Return the open approvals."""
         ...
 
+    def approval(self, approval_id: str) -> Item:
+        """Return what has become of an approval, in the shape of `GET /approvals/{id}`. Raises NotFoundError."""
+        ...
+
     def errors(self, limit: int) -> list[Item]:
         """Return failed runs in groups by agent and error code, the latest failure first."""
         ...
@@ -167,6 +171,10 @@ class ServerQueries:
 
     def approvals(self, limit: int) -> list[Item]:
         return server_items(self._client, "/approvals", limit)
+
+    def approval(self, approval_id: str) -> Item:
+        outcome: Item = self._client.call("GET", f"/approvals/{quote(approval_id, safe='')}")
+        return outcome
 
     def errors(self, limit: int) -> list[Item]:
         return server_items(self._client, "/errors", min(limit, MAX_ERROR_GROUPS))
@@ -258,6 +266,16 @@ class JournalFileQueries:
     def approvals(self, limit: int) -> list[Item]:
         rows = self._read(lambda journal: journal.approvals(None, None, limit))
         return [_approval(row) for row in rows]
+
+    def approval(self, approval_id: str) -> Item:
+        async def read(journal: Journal) -> Item:
+            row = await journal.approval(approval_id)
+            if row is None:
+                raise NotFoundError(f"There is no approval {approval_id!r}.")
+            run = await _run_row(journal, row.run)
+            return {**_approval(row), "decision": row.answer, "answered_by": row.answered_by, "status": run.status}
+
+        return self._read(read)
 
     def errors(self, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[Item]:

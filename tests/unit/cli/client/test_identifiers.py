@@ -11,6 +11,7 @@ from journeyman.cli.client.identifiers import find_approval, find_run, find_thre
 from journeyman.cli.exit_codes import NOT_FOUND, USAGE, exit_code
 from journeyman.errors import BaseError, NotFoundError
 
+ANSWERED, ENDED = "appr_" + "a" * 32, "appr_" + "e" * 32
 WHOLE = "run_" + "0" * 32
 
 
@@ -45,6 +46,13 @@ class Stored:
     def approvals(self, limit: int) -> list[dict[str, Any]]:
         return [{"approval": f"appr_{at}", "requested_at": f"2026-12-0{at}", "run_id": "r"} for at in (1, 3, 2)]
 
+    def approval(self, approval_id: str) -> dict[str, Any]:
+        closed = {ANSWERED: ("deny", "ann"), ENDED: ("closed", None)}
+        if approval_id not in closed:
+            raise NotFoundError("no")
+        decision, by = closed[approval_id]
+        return {"run_id": "run_a", "decision": decision, "answered_by": by}
+
 
 def test_a_run_by_its_id_a_beginning_or_as_the_last() -> None:
     stored: Any = Stored()
@@ -69,6 +77,20 @@ def test_a_thread_by_its_id_a_beginning_or_as_the_last() -> None:
 def test_an_open_approval() -> None:
     stored: Any = Stored()
     assert [find_approval(stored, text)["approval"] for text in ("appr_1", "last")] == ["appr_1", "appr_3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(ANSWERED, "was answered already, with `deny` by 'ann'"), (ENDED, "can no longer be answered: its run has ended")],
+)
+def test_an_approval_that_is_closed_says_why(text: str, said: str) -> None:
+    stored: Any = Stored()
+    with pytest.raises(NotFoundError, match=said) as refused:
+        find_approval(stored, text)
+    assert (refused.value.code, exit_code(refused.value)) == ("approval_closed", NOT_FOUND)
+    assert "`journeyman runs show run_a`" in refused.value.message
+    with pytest.raises(NotFoundError, match="no open approval"):
+        find_approval(stored, "appr_" + "0" * 32)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from journeyman import tool
 from journeyman.cli.client.queries import JournalFileQueries, Queries, queries
 from journeyman.errors import NotFoundError
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.runtime.use_cases.requests import HumanAnswer
 from journeyman.settings import Settings
+from tests.harness.runtime_in_memory import RuntimeInMemory, turns
+
+
+@tool(effects="once", approval="always")
+async def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
 
 
 def reader(path: Path) -> Queries:
@@ -30,3 +42,23 @@ def test_what_is_not_there_is_not_found(journal_file: Path) -> None:
     for look in (lambda: reader(journal_file).run("run_9"), lambda: reader(journal_file).messages("nope", 1)):
         with pytest.raises(NotFoundError):
             look()
+
+
+async def test_an_answered_approval_tells_its_answer(tmp_path: Path) -> None:
+    path = tmp_path / "answered.db"
+    model = ScriptedModel(turns({"pay": {"amount": 5}}, "done"))
+    async with RuntimeInMemory(model, [pay], journal=SqliteJournal(path)) as runtime:
+        run_id = await runtime.start("pay 5")
+        asked = (await runtime.runs.wait(run_id, 5)).approvals[0].id
+        await runtime.runs.answer("local", run_id, [HumanAnswer(approval=asked, decision="deny")])
+        await runtime.runs.wait(run_id, 5)
+    await runtime.journal.close()
+    found = await asyncio.to_thread(reader(path).approval, asked)
+    assert [found[name] for name in ("run_id", "decision", "answered_by", "status")] == [
+        run_id,
+        "deny",
+        "local",
+        "finished",
+    ]
+    with pytest.raises(NotFoundError):
+        await asyncio.to_thread(reader(path).approval, "appr_0")
