@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import msgspec
 import typer
 
+from journeyman.cli.client.api_client import FailedRunError
 from journeyman.cli.table import table_lines
 from journeyman.errors import BaseError, ConfigurationError
 from journeyman.events.hidden_characters import escape_hidden, escape_hidden_in_json
@@ -137,4 +138,5 @@ def print_error(error: BaseError, *, json: bool = False, stream: TextIO | None =
         output.write(output.paint("error: ", "red") + printable(error.message) + "\n")
         return
     problems = error.problems if isinstance(error, ConfigurationError) else ()
-    output.data({"error": error.message, "code": error.code, "problems": problems})
+    run = {"run_id": error.run_id} if isinstance(error, FailedRunError) else {}
+    output.data({"error": error.message, "code": error.code, "problems": problems, **run})

@@ -21,6 +21,14 @@ class Frame(msgspec.Struct, frozen=True):
     seq: int | None = None
 
 
+class FailedRunError(ServiceError):
+    """Raised for a response that tells that the run which it waited for has failed. `run_id` names the run."""
+
+    def __init__(self, message: str, *, code: str, status: int | None, run_id: str) -> None:
+        super().__init__(message, code=code, status=status)
+        self.run_id = run_id
+
+
 class ApiClient(Protocol):
     """A blocking client of the HTTP API. Used as a context manager, it disconnects at the end."""
 
@@ -83,4 +91,6 @@ def error_from_response(status: int, body: bytes) -> BaseError:
         return NotFoundError(sentence, code=code)
     if status in (409, 422):
         return StateError(sentence, code=code)
+    if isinstance(run_id := problem.get("run_id"), str):
+        return FailedRunError(sentence, code=code, status=status, run_id=run_id)
     return ServiceError(sentence, code=code, status=status)

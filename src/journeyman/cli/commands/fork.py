@@ -50,7 +50,7 @@ def fork(
         run_id = find_run(ServerQueries(client), run_id)
         forked = client.call("POST", f"/runs/{quote(run_id, safe='')}/fork", {"at": at, "edits": edits})
         if not json:
-            output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
+            output.line(f"Started {forked['run_id']} on thread {forked['thread_id']}.")
         run = wait_for_end(client, forked)
     print_run(output, run, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(run))
@@ -67,7 +67,7 @@ def retry(run_id: RunId, path: AgentPath = None, offline: Offline = False, url: 
         run_id = find_run(ServerQueries(client), run_id)
         retried = client.call("POST", f"/runs/{quote(run_id, safe='')}/retry")
         if not json:
-            output.line(f"Started run {retried['run_id']} on thread {retried['thread_id']}.")
+            output.line(f"Started {retried['run_id']} on thread {retried['thread_id']}.")
         run = wait_for_end(client, retried)
     print_run(output, run, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(run))

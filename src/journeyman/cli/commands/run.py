@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.client.api_client import ApiClient
+from journeyman.cli.client.api_client import ApiClient, FailedRunError
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.identifiers import LAST, find_thread
@@ -45,13 +45,36 @@ def run(
     waits for what its server lacks.
     """
     settings = read_settings(agent_path=path)
+    arguments = again_with(path, url, offline)
     with connect(settings, url, offline=offline, needs_agent=True) as client:
         thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
         body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
-        response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
+        response = _call_with_hint(client, {key: value for key, value in body.items() if value}, json, arguments)
         response = wait_for_end(client, response)
-    print_run(CommandOutput(json=json), response, again_with(path, url, offline))
+    print_run(CommandOutput(json=json), response, arguments)
     raise typer.Exit(exit_code_of(response))
+
+
+def _call_with_hint(client: ApiClient, body: dict[str, Any], json: bool, arguments: str) -> dict[str, Any]:
+    """Start a run and return the server's response. Without `json`, the error of a failed run names its retry."""
+    try:
+        run: dict[str, Any] = client.call("POST", "/process", body)
+    except FailedRunError as exc:
+        if json:
+            raise
+        hint = retry_hint(exc.run_id, exc.code, arguments)
+        message = f"{exc.message} [{exc.code}]\n{hint}"
+        raise FailedRunError(message, code=exc.code, status=exc.status, run_id=exc.run_id) from exc
+    return run
+
+
+def retry_hint(run_id: str, code: str, arguments: str) -> str:
+    """Return the command that retries a failed run. `code` is the run's error code, `arguments` as in `print_run`."""
+    command = f"journeyman runs retry {run_id}{arguments}"
+    if code == "gateway_circuit_open":
+        why = "no model was asked, since its gateway had failed several times just before"
+        return f"Run {run_id} has failed: {why}. After the pause that is named above: {command}"
+    return f"Run {run_id} has failed. To go on from before the failure: {command}"
 
 
 def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +109,8 @@ def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -
         output.line(note)
     if run.get("error"):
         output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
+    if run.get("error") and run["status"] == "failed":
+        output.line(retry_hint(run["run_id"], run["error"]["code"], arguments))
     if run.get("waiting_for") == "thread":
         output.line(f"Run {run['run_id']} waits for another run of thread {run['thread_id']} to end.")
     print_waiting(output, run, arguments)
