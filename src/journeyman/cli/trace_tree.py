@@ -32,8 +32,9 @@ def entries_from_items(items: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
         yield Entry(item["run_id"], item["seq"], name, EVENT_TYPES[name].VERSION, at, data)
 
 
-def tree_lines(spans: Sequence[Span]) -> Iterator[str]:
+def tree_lines(ended: Sequence[Span], still_open: Sequence[Span] = ()) -> Iterator[str]:
     """Yield one line for each span, parents before children. A span whose parent is missing becomes a root."""
+    spans, open_ids = [*ended, *still_open], {span.span_id for span in still_open}
     ids = {span.span_id for span in spans}
     children: dict[str | None, list[Span]] = {}
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
@@ -43,7 +44,8 @@ def tree_lines(spans: Sequence[Span]) -> Iterator[str]:
     label_width = max(len(label) for label, _ in lines) + 2
     for label, span in lines:
         bar = _bar(span, start, max(1, end - start))
-        yield f"{label:<{label_width}}{_duration(span):>9}  {bar}  {_attributes(span)}".rstrip()
+        attributes = f"open, {_attributes(span)}" if span.span_id in open_ids else _attributes(span)
+        yield f"{label:<{label_width}}{_duration(span):>9}  {bar}  {attributes}".rstrip(", ")
 
 
 def _with_lead(

@@ -7,7 +7,7 @@ from journeyman.events.codec import wire
 from journeyman.events.events import (
     RunFinished,
 )
-from journeyman.telemetry.tracing.spans import Span, spans_of_run
+from journeyman.telemetry.tracing.spans import Span, open_spans, spans_of_run
 from tests.unit.telemetry.tracing.test_spans import ACCEPTED, FIRST, entries
 
 
@@ -30,6 +30,20 @@ def test_a_tree_of_lines() -> None:
     assert lines[4].endswith("attempts 2, error tool_failed")
     bars = [line.split("  ")[-2].strip() for line in lines]
     assert len({len(bar) for bar in bars}) == 1
+
+
+def test_a_run_that_waits_shows_its_root_and_the_open_approval() -> None:
+    stored = entries(ACCEPTED, *FIRST[:7])
+    lines = list(tree_lines(spans_of_run("r1", stored), open_spans("r1", stored, 17_000_000)))
+    assert [line.split("  ")[0] for line in lines] == [
+        "invoke_agent support",
+        "├─ chat gpt-5",
+        "├─ chat gpt-5",
+        "└─ approval refund",
+    ]
+    assert ["open" in line for line in lines] == [True, False, False, True]
+    assert "16.00 s" in lines[0], "until now"
+    assert "10.00 s" in lines[3]
 
 
 def test_siblings_hang_on_one_line() -> None:

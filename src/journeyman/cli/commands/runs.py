@@ -25,6 +25,7 @@ from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import ALL, All, CommandOutput, Json, Limit, RunId, Url, Wide, limit_of
 from journeyman.cli.run_columns import COLUMNS, run_cells
 from journeyman.cli.table import cell, compact_json
+from journeyman.clock import SystemClock
 from journeyman.errors import ServiceUnavailableError, ValidationError
 from journeyman.events.codec import rfc3339
 
@@ -267,22 +268,24 @@ def _print_event_lines(output: CommandOutput, items: list[dict[str, Any]]) -> No
 
 @app.command("trace")
 def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
-    """Print a run's spans as a tree, with when each began and how long it took. Spans that are open are left out."""
+    """Print a run's spans as a tree, with when each began and how long it took.
+
+    A run that has not ended is shown as it is now: spans marked `open` have not ended. `--json` leaves them out.
+    """
     from journeyman.cli.trace_tree import entries_from_items, tree_lines
-    from journeyman.telemetry.tracing.spans import spans_of_run
+    from journeyman.telemetry.tracing.spans import open_spans, spans_of_run
 
     source, output = queries(read_settings(), url), CommandOutput(json=json)
     run_id = find_run(source, run_id)
-    entries = entries_from_items(source.events(run_id, 0, MAX_TRACED_EVENTS))
-    spans = spans_of_run(run_id, entries)
+    entries = list(entries_from_items(source.events(run_id, 0, MAX_TRACED_EVENTS)))
+    ended = spans_of_run(run_id, entries)
     if json:
-        output.data({"items": msgspec.to_builtins(spans)})
-    elif spans:
-        output.line(f"trace {spans[0].trace_id}")
-        for line in tree_lines(spans):
-            output.line(line)
-    else:
-        output.line("No span of this run has ended yet.")
+        output.data({"items": msgspec.to_builtins(ended)})
+        return
+    still_open = open_spans(run_id, entries, SystemClock().now())
+    output.line(f"trace {(still_open or ended)[-1].trace_id}")
+    for line in tree_lines(ended, still_open):
+        output.line(line)
 
 
 def _print_events(output: CommandOutput, items: list[dict[str, Any]]) -> None:

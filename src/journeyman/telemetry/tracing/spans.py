@@ -81,6 +81,17 @@ def spans_of_run(run_id: str, entries: Iterable[Entry]) -> tuple[Span, ...]:
     return tuple(trace.ended)
 
 
+def open_spans(run_id: str, entries: Iterable[Entry], at: int) -> tuple[Span, ...]:
+    """Return the spans of a run that have not ended, as they are at time `at` (µs since the epoch), the run's own last.
+
+    Empty: the run has ended.
+    """
+    trace = _TraceFold(run_id)
+    for entry in entries:
+        trace.apply(entry.seq, entry.at, entry.event)
+    return trace.still_open(at)
+
+
 class _TraceFold:
     """Folds the events of one run into spans, in the order of their seqs."""
 
@@ -123,6 +134,13 @@ class _TraceFold:
             handler = self._handlers.get(type(event))
             if handler is not None:
                 handler(at, event)
+
+    def still_open(self, at: int) -> tuple[Span, ...]:
+        """Return the open spans, as if they ended at time `at`."""
+        if self._run is None or (self.ended and self.ended[-1].span_id == run_span(self._run_id)):
+            return ()
+        begun = [*self._open.items(), (run_span(self._run_id), self._run)]
+        return tuple(self._span(span, span_id, at, {}, None) for span_id, span in begun)
 
     def _accepted(self, at: int, event: RunAccepted) -> None:
         self._copied = event.copied

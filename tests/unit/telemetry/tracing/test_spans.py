@@ -29,7 +29,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.trace import run_span, step_span
-from journeyman.telemetry.tracing.spans import Span, spans_of_run
+from journeyman.telemetry.tracing.spans import Span, open_spans, spans_of_run
 
 SECOND = 1_000_000
 
@@ -78,6 +78,19 @@ def entries(*events: Event, run_id: str = "r1") -> list[Entry]:
 
 def named(found: Sequence[Span]) -> dict[str, Span]:
     return {f"{span.name}#{span.attributes.get('journeyman.attempt', '')}": span for span in found}
+
+
+def test_open_spans_end_now_and_there_are_none_after_the_end() -> None:
+    waiting = entries(ACCEPTED, *FIRST[:7])
+    assert [
+        (span.name, span.start // SECOND, span.end // SECOND) for span in open_spans("r1", waiting, 99 * SECOND)
+    ] == [
+        ("approval refund", 7, 99),
+        ("invoke_agent support", 1, 99),
+    ]
+    assert open_spans("r1", waiting, 0)[-1].end == SECOND, "a clock behind the journal's gives no negative time"
+    assert open_spans("r1", entries(ACCEPTED, *FIRST, RunFinished(output="done")), 99 * SECOND) == ()
+    assert [span.name for span in open_spans("r1", entries(ACCEPTED), 9 * SECOND)] == ["invoke_agent support"]
 
 
 def test_the_spans_of_a_whole_run() -> None:
