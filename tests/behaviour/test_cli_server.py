@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -100,3 +101,30 @@ def test_saved_files_are_reloaded_and_bad_ones_change_nothing(folder: Path, caps
         server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=30) == 0
     assert main(["reload"]) == 5
+
+
+@pytest.mark.long
+def test_a_server_that_dies_in_a_run_leaves_the_runs_id_with_the_caller(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = folder / "desk"
+    (desk / "tools").mkdir(parents=True)
+    (desk / "agent.yaml").write_text("type: react_agent\nname: desk\nmodel: script:turns.yaml\ntools: [die]\n")
+    (desk / "turns.yaml").write_text("- {tool_calls: [{name: die, arguments: {}}]}\n- {text: Done.}\n")
+    (desk / "tools" / "die.py").write_text(
+        "import os, signal\nfrom journeyman import tool\n\n\n@tool(effects='once')\n"
+        "async def die() -> str:\n    '''End the server.'''\n    os.kill(os.getpid(), signal.SIGKILL)\n    return ''\n"
+    )
+    server, _ = start("desk", "--port", "0")
+    assert main(["run", "die"]) == 5
+    assert server.wait(timeout=30) == -signal.SIGKILL
+    said = capsys.readouterr().err
+    assert main(["runs", "list", "--json"]) == 0
+    [run] = json.loads(capsys.readouterr().out)["items"]
+    assert f"Run {run['run_id']} was accepted, and the next start of the server goes on with it." in said
+    server, ready = start("desk", "--port", "0")
+    try:
+        assert "1 run resumed" in ready
+    finally:
+        server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=30) == 0

@@ -15,6 +15,7 @@ from journeyman.cli.client.identifiers import LAST, find_thread
 from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.exit_codes import FAILED, LACKING, OK, WAITING
 from journeyman.cli.given_settings import read_settings
+from journeyman.cli.lost_run import naming_followed_run, naming_lost_run
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
 from journeyman.cli.reply_ending import ending_note
 from journeyman.cli.table import compact_json
@@ -49,7 +50,9 @@ def run(
     with connect(settings, url, offline=offline, needs_agent=True) as client:
         thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
         body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
-        response = _call_with_hint(client, {key: value for key, value in body.items() if value}, json, arguments)
+        body = {key: value for key, value in body.items() if value}
+        with naming_lost_run(settings, url):
+            response = _call_with_hint(client, body, json, arguments)
         response = wait_for_end(client, response)
     print_run(CommandOutput(json=json), response, arguments)
     raise typer.Exit(exit_code_of(response))
@@ -80,9 +83,10 @@ def retry_hint(run_id: str, code: str, arguments: str) -> str:
 def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
     """Return the run once it has ended or waits for a human. The server may have responded earlier than that."""
     while run["status"] in ("queued", "running") and run.get("waiting_for") != "thread":
-        for _ in StreamFollower(client).rejoin(run["run_id"], 0):
-            pass
-        run = client.call("GET", f"/runs/{run['run_id']}")
+        with naming_followed_run(run["run_id"]):
+            for _ in StreamFollower(client).rejoin(run["run_id"], 0):
+                pass
+            run = client.call("GET", f"/runs/{run['run_id']}")
     return run
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.server
 import json
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.cli.client.asgi_client import AsgiClient
-from journeyman.cli.client.http_client import HttpApiClient
+from journeyman.cli.client.http_client import HttpApiClient, LostConnectionError
 from journeyman.errors import (
     ConfigurationError,
     NotFoundError,
@@ -111,6 +112,23 @@ def test_no_server_answers() -> None:
         HttpApiClient("http://127.0.0.1:1").call("GET", "/")
     with pytest.raises(ServiceUnavailableError):
         list(HttpApiClient("http://127.0.0.1:1").stream("GET", "/"))
+
+
+def test_a_connection_that_is_lost_names_the_request() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sent: list[bytes] = []
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            with connection:
+                sent.append(connection.recv(4096))
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(LostConnectionError, match="was lost before it answered") as lost:
+            HttpApiClient(f"http://127.0.0.1:{server.getsockname()[1]}").call("POST", "/process", {})
+        thread.join()
+    assert f"X-Request-ID: {lost.value.request_id}".encode() in sent[0]
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://"])
