@@ -119,7 +119,9 @@ class Transcript:
         self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": [], **data}
 
     def _approval_given(self, data: dict[str, Any]) -> None:
-        self.approvals.pop(data["approval"], None)
+        answered = self.approvals.pop(data["approval"], {})
+        if answered.get("call"):  # its end follows, also if it does not run
+            self._open_calls.add(answered["call"])
 
     def _run_paused(self, data: dict[str, Any]) -> None:
         self.status = "paused"

@@ -52,6 +52,18 @@ def test_text_that_arrives_before_the_end_of_a_call_waits_for_it() -> None:
     assert shown(CALL, delta("Hello"), REPLIED).endswith("Hello you\n")
 
 
+def test_text_that_arrives_before_the_end_of_a_refused_call_waits_for_it() -> None:
+    asked = event(2, "approval_requested", approval="a1", kind="tool", call="m1.0", tool="add", decisions=["deny"])
+    denied = event(3, "approval_given", approval="a1", decision="deny")
+    refused = event(4, "tool_call_finished", call="m1.0", tool="add", error={"code": "c", "message": "refused"})
+    assert shown(asked, denied, delta("It was"), refused, REPLIED).startswith("  add -> refused (0 ms)\nIt was")
+
+
+def test_text_after_the_answer_to_a_limit_is_streamed() -> None:
+    asked = event(2, "approval_requested", approval="a1", kind="limit", call="", tool="", decisions=["approve"])
+    assert shown(asked, event(3, "approval_given", approval="a1", decision="approve"), delta("It")) == "It"
+
+
 def test_a_reply_after_a_call_is_streamed() -> None:
     """The text is printed while it arrives, not only with the model's complete reply."""
     assert shown(CALL, delta("Hel"), RETURN).endswith("(4 ms)\nHel")

@@ -29,7 +29,7 @@ def exit_code_of(run: dict[str, Any]) -> int:
 
 
 def run(
-    text: Annotated[str, typer.Argument(help="The message to the agent.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The message to the agent.")],
     path: AgentPath = None,
     agent: Annotated[str | None, typer.Option(help="The agent's name, needed if there are several.")] = None,
     thread: Annotated[
