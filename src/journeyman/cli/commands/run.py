@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -19,6 +20,7 @@ from journeyman.cli.lost_run import naming_followed_run, naming_lost_run
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
 from journeyman.cli.reply_ending import ending_note
 from journeyman.cli.table import compact_json
+from journeyman.errors import ForbiddenError, NotFoundError
 
 
 def exit_code_of(run: dict[str, Any]) -> int:
@@ -43,7 +45,7 @@ def run(
 
     If a server uses the same journal, the message goes to that server and its agents. Otherwise the agent runs in this
     process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what. Exit code 7: the run
-    waits for what its server lacks.
+    waits for what its server lacks. Both are also those of a run that is queued behind such a run of its thread.
     """
     settings = read_settings(agent_path=path)
     arguments = again_with(path, url, offline)
@@ -54,8 +56,12 @@ def run(
         with naming_lost_run(settings, url):
             response = _call_with_hint(client, body, json, arguments)
         response = wait_for_end(client, response)
-    print_run(CommandOutput(json=json), response, arguments)
-    raise typer.Exit(exit_code_of(response))
+        ahead = run_ahead(client, response)
+    output = CommandOutput(json=json)
+    print_run(output, response, arguments)
+    if ahead is not None and not json:
+        print_waiting(output, ahead, arguments)
+    raise typer.Exit(exit_code_of(ahead or response))
 
 
 def _call_with_hint(client: ApiClient, body: dict[str, Any], json: bool, arguments: str) -> dict[str, Any]:
@@ -88,6 +94,21 @@ def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
                 pass
             run = client.call("GET", f"/runs/{run['run_id']}")
     return run
+
+
+def run_ahead(client: ApiClient, run: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the paused run of the thread that a queued run waits for.
+
+    None: the run is not queued, the run ahead is at work, or the key may not read it.
+    """
+    if run["status"] != "queued" or run.get("waiting_for") != "thread":
+        return None
+    try:
+        active = client.call("GET", f"/threads/{quote(run['thread_id'], safe='')}")["active_run"]
+        ahead: dict[str, Any] | None = client.call("GET", f"/runs/{active}") if active else None
+    except (NotFoundError, ForbiddenError):
+        return None
+    return ahead if ahead is not None and ahead["status"] == "paused" else None
 
 
 def again_with(path: Path | None, url: str | None, offline: bool) -> str:

@@ -18,7 +18,7 @@ from journeyman.cli.client.identifiers import find_run, find_thread
 from journeyman.cli.client.queries import Queries, ServerQueries, queries
 from journeyman.cli.commands.fork import fork, retry
 from journeyman.cli.commands.replay import export, replay
-from journeyman.cli.commands.run import exit_code_of
+from journeyman.cli.commands.run import exit_code_of, run_ahead
 from journeyman.cli.commands.threads import message_text
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.given_settings import read_settings
@@ -248,6 +248,8 @@ def _follow(output: CommandOutput, settings: Settings, url: str | None, run_id: 
             )
         return OK if run["status"] == "finished" else FAILED
     last = ""
+    if (ahead := run_ahead(server, server.call("GET", f"/runs/{quote(run_id, safe='')}"))) is not None:
+        output.note(f"The run waits for run {ahead['run_id']} of its thread to end, which is paused.")
     for frame in StreamFollower(server).rejoin(run_id, after):
         if frame.seq is not None:
             _print_event_lines(output, [frame.data])

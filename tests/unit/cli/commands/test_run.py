@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from journeyman.cli import main
-from journeyman.cli.commands.run import print_run
+from journeyman.cli.commands.run import print_run, run_ahead
 from journeyman.cli.output import CommandOutput
+from journeyman.errors import ForbiddenError, NotFoundError
 from tests.harness.cli_runner import Shell
+from tests.harness.scripted_api_client import ScriptedApiClient
 
 
 def printed(arguments: str = "", **run: object) -> str:
@@ -47,3 +50,34 @@ def test_a_run_that_its_gateway_refused_names_itself(
     said = capsys.readouterr().err
     failed = shell("runs", "list", "--status", "failed", "--json")[1].split('"run_id": "')[1].split('"')[0]
     assert (f'"run_id": "{failed}"' if json else f"journeyman runs retry {failed}\n") in said
+
+
+QUEUED = {"run_id": "run_2", "thread_id": "t/1", "status": "queued", "waiting_for": "thread"}
+
+
+@pytest.mark.parametrize(
+    ("thread", "ahead", "found"),
+    [
+        ({"active_run": "run_1"}, {"run_id": "run_1", "status": "paused"}, "run_1"),
+        ({"active_run": "run_1"}, {"run_id": "run_1", "status": "running"}, None),
+        ({"active_run": None}, None, None),
+        (ForbiddenError("no"), None, None),
+        (NotFoundError("no"), None, None),
+    ],
+)
+def test_the_paused_run_ahead_of_a_queued_one(thread: object, ahead: object, found: str | None) -> None:
+    client: Any = ScriptedApiClient(answers={"GET /threads/t%2F1": [thread], "GET /runs/run_1": [ahead]})
+    assert (run_ahead(client, QUEUED) or {}).get("run_id") == found
+    assert run_ahead(client, QUEUED | {"status": "running"}) is None
+
+
+def test_a_run_that_is_queued_behind_an_approval_says_how_to_answer_it(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(
+        "type: react_agent\nname: desk\nmodel: script:turns.yaml\ntools: [{name: calculator, approval: always}]\n"
+    )
+    (tmp_path / "turns.yaml").write_text("- {tool_calls: [{name: calculator, arguments: {expression: 1+1}}]}\n")
+    assert shell("run", "hi", "--thread", "t9")[0] == 6
+    code, out = shell("run", "hello", "--thread", "t9")
+    assert code == 6
+    assert "waits for another run of thread t9 to end.\n" in out
+    assert " approve\n" in out.split("to end.")[1]
