@@ -242,7 +242,9 @@ class Runs:
 
         Raises NotFoundError, StateError (`run_ended`), IdempotencyError.
         """
-        await self.get(principal, run_id)
+        row = await self.get(principal, run_id)
+        if row.ended_at is not None and key is None:  # with a key, it may be the repetition of an earlier request
+            raise StateError(f"Run {run_id} has ended already: it is {row.status}.", code="run_ended")
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, claim, urgent=True)
         return await self.result(principal, run_id)

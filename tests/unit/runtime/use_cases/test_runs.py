@@ -102,6 +102,15 @@ async def test_an_approval_whose_run_has_ended_says_so() -> None:
             await runtime.runs.answer("local", run, [HumanAnswer(approval=asked, decision="deny")])
 
 
+async def test_a_cancel_of_an_ended_run_says_how_it_ended() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("Hello."))) as runtime:
+        run = await runtime.start("Hi")
+        await runtime.runs.wait(run, 5)
+        with pytest.raises(StateError, match=f"Run {run} has ended already: it is finished") as refused:
+            await runtime.runs.cancel("local", run)
+        assert refused.value.code == "run_ended"
+
+
 async def test_denied_call_is_told_to_the_model() -> None:
     model = ScriptedModel(turns({"pay": {"amount": 5}}, "ok, not"))
     async with RuntimeInMemory(model, [pay]) as runtime:
