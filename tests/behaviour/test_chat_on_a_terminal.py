@@ -245,7 +245,7 @@ def test_a_failed_run_is_retried(terminal: PseudoTerminal) -> None:
     assert "There is no run to retry" in terminal.until("> ")
     terminal.type("break")
     terminal.until("failed: ")
-    terminal.until("> ")
+    assert "/retry goes on from before the failure." in terminal.until("> ")
     terminal.type("/retry")
     shown = terminal.until("Mended.")
     assert re.search(r"Run run_\w+ goes on from before run run_\w+ failed\.", shown)

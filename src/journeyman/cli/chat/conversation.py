@@ -101,6 +101,7 @@ class Conversation:
                 self._screen.note("No run of this thread is open.")
                 return
             self._client.call("POST", f"/runs/{run['run_id']}/cancel", {})
+            self.run, self.status = run, "cancelled"
             self._screen.note(f"Run {run['run_id']} is cancelled.", "yellow")
         except BaseError as exc:
             self._show_error(exc)

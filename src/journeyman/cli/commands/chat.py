@@ -19,7 +19,7 @@ from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.identifiers import LAST, find_thread
 from journeyman.cli.client.queries import ServerQueries
-from journeyman.cli.commands.run import again_with, print_waiting
+from journeyman.cli.commands.run import again_with, print_waiting, retry_hint
 from journeyman.cli.exit_codes import FAILED, INTERRUPTED, OK, WAITING
 from journeyman.cli.exit_codes import LACKING as LACKS
 from journeyman.cli.given_settings import read_settings
@@ -69,6 +69,8 @@ def chat_through_pipe(client: ApiClient, agent: str | None, thread: str | None, 
             if conversation.status != "finished":
                 if conversation.run is not None and conversation.status in ("paused", LACKING):
                     print_waiting(output, conversation.run, again)
+                elif conversation.run is not None and conversation.run["status"] == "failed":
+                    output.line(retry_hint(conversation.run["run_id"], _error_code(conversation.run), again))
                 return {"paused": WAITING, LACKING: LACKS}.get(conversation.status, FAILED)
     return OK
 
@@ -126,6 +128,8 @@ class TerminalChat:
         run = self._conversation.run
         if run is not None and self._conversation.status in ENDED and any((run.get("usage") or {}).values()):
             self._screen.note(usage_line(run["usage"]))
+        if run is not None and run["status"] == "failed":
+            self._screen.note("/retry goes on from before the failure.")
 
     def _greet(self) -> None:
         agents: list[dict[str, Any]] = []
@@ -147,6 +151,10 @@ class TerminalChat:
         if run is not None and self._conversation.status in ("paused", LACKING):
             self._screen.note(f"{waiting_sentence(run)} `journeyman chat --thread {run['thread_id']}` returns to it.")
         return code
+
+
+def _error_code(run: dict[str, Any]) -> str:
+    return (run.get("error") or {}).get("code", "")
 
 
 def terminal_screen() -> Screen:

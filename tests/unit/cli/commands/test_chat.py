@@ -62,7 +62,9 @@ def test_lines_are_messages_until_quit_and_new_begins_a_thread(piped: Any) -> No
 
 def test_a_run_that_fails_and_a_server_that_is_gone_end_it(piped: Any) -> None:
     failed = {"GET /runs/r1": [described("failed")]}
-    assert piped(ScriptedApiClient([ACCEPTED, FAILED], answers=failed), "one", "two")[0] == 1
+    code, text = piped(ScriptedApiClient([ACCEPTED, FAILED], answers=failed), "one", "two")
+    assert code == 1
+    assert text.endswith("To go on from before the failure: journeyman runs retry r1 --url here\n")
     assert piped(ScriptedApiClient([GONE]), "one") == (1, "error: gone\n")
 
 
