@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -36,13 +36,13 @@ class StreamFollower:
         """
         return self._follow(self._client.stream("POST", "/process", body))
 
-    def rejoin(self, run_id: str | None = None, after: int | None = None) -> Iterator[Frame]:
+    def rejoin(self, run_id: str | None = None, after: int | None = None) -> Generator[Frame]:
         """Yield the frames of a run after seq `after`. By default: the run followed so far, from the last event on."""
         self.run_id = run_id or self.run_id
         self.last_seq = self.last_seq if after is None else after
         return self._follow(self._stored_frames())
 
-    def _follow(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _follow(self, frames: Iterator[Frame]) -> Generator[Frame]:
         failures = 0
         while True:
             empty = True

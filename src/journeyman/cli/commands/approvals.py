@@ -10,10 +10,9 @@ import typer
 
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
-from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.identifiers import find_approval
 from journeyman.cli.client.queries import queries
-from journeyman.cli.commands.run import again_with, exit_code_of, print_run
+from journeyman.cli.commands.run import again_with, exit_code_of, follow_to_rest, print_run
 from journeyman.cli.exit_codes import FAILED, OK, WAITING
 from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
@@ -103,11 +102,7 @@ def _followed_run(client: ApiClient, run_id: str) -> dict[str, Any] | None:
         run: dict[str, Any] = client.call("GET", f"/runs/{run_id}")
     except (NotFoundError, ForbiddenError):
         return None
-    if _is_active(run):
-        for _ in StreamFollower(client).rejoin(run_id, run["last_seq"]):
-            pass
-        run = client.call("GET", f"/runs/{run_id}")
-    return run
+    return follow_to_rest(client, run_id, run["last_seq"]) if _is_active(run) else run
 
 
 def outcome_of(client: ApiClient, approval: str) -> dict[str, Any]:

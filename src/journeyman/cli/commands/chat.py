@@ -154,7 +154,7 @@ class TerminalChat:
 
 
 def _error_code(run: dict[str, Any]) -> str:
-    return (run.get("error") or {}).get("code", "")
+    return str((run.get("error") or {}).get("code", ""))
 
 
 def terminal_screen() -> Screen:

@@ -87,13 +87,28 @@ def retry_hint(run_id: str, code: str, arguments: str) -> str:
 
 
 def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the run once it has ended or waits for a human. The server may have responded earlier than that."""
-    while run["status"] in ("queued", "running") and run.get("waiting_for") != "thread":
-        with naming_followed_run(run["run_id"]):
-            for _ in StreamFollower(client).rejoin(run["run_id"], 0):
-                pass
-            run = client.call("GET", f"/runs/{run['run_id']}")
-    return run
+    """Return the run once it has ended or is paused. The server may have responded earlier than that."""
+    return follow_to_rest(client, run["run_id"], 0) if _is_under_way(run) else run
+
+
+def follow_to_rest(client: ApiClient, run_id: str, after: int) -> dict[str, Any]:
+    """Follow a run from event `after` on until it has ended, is paused, or waits for its thread. Returns the run."""
+    follower = StreamFollower(client)
+    with naming_followed_run(run_id):
+        while True:
+            frames = follower.rejoin(run_id, after)
+            for frame in frames:
+                if frame.type == "run_paused":  # also for what the server lacks, which the follower waits for
+                    break
+            frames.close()
+            run: dict[str, Any] = client.call("GET", f"/runs/{run_id}")
+            if not _is_under_way(run):
+                return run
+            after = follower.last_seq  # a pause of the past: the run goes on
+
+
+def _is_under_way(run: dict[str, Any]) -> bool:
+    return run["status"] in ("queued", "running") and run.get("waiting_for") != "thread"
 
 
 def run_ahead(client: ApiClient, run: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from journeyman.cli import main
-from journeyman.cli.commands.run import print_run, run_ahead
+from journeyman.cli.commands.run import follow_to_rest, print_run, run_ahead
 from journeyman.cli.output import CommandOutput
 from journeyman.errors import ForbiddenError, NotFoundError
 from tests.harness.cli_runner import Shell
-from tests.harness.scripted_api_client import ScriptedApiClient
+from tests.harness.scripted_api_client import ScriptedApiClient, described, event
 
 
 def printed(arguments: str = "", **run: object) -> str:
@@ -81,3 +81,20 @@ def test_a_run_that_is_queued_behind_an_approval_says_how_to_answer_it(shell: Sh
     assert code == 6
     assert "waits for another run of thread t9 to end.\n" in out
     assert " approve\n" in out.split("to end.")[1]
+
+
+def test_a_run_that_pauses_for_what_is_not_here_is_not_followed_for_ever() -> None:
+    lacks = event(6, "run_paused", lacks={"kind": "tool", "name": "pay"})
+    resumed = event(5, "run_resumed")
+    client: Any = ScriptedApiClient(
+        [event(4, "run_paused", waiting_for=[], lacks={"kind": "gateway", "name": ""}), resumed],
+        [resumed, lacks, event(7, "never_read")],
+        answers={"GET /runs/r1": [described("running"), described("paused", waiting_reason="No pay.")]},
+    )
+    assert follow_to_rest(client, "r1", 3)["waiting_reason"] == "No pay."
+    assert client.asked("GET") == [
+        "GET /runs/r1/events?after=3",
+        "GET /runs/r1",
+        "GET /runs/r1/events?after=4",
+        "GET /runs/r1",
+    ], "a pause of the past is followed on"
