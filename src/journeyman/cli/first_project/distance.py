@@ -15,7 +15,7 @@ async def distance(origin: str, destination: str) -> str:
 
     Args:
         origin: Berlin, Lisbon, Oslo or Rome.
-        destination: Another of them.
+        destination: Berlin, Lisbon, Oslo or Rome.
     """
     for city in (origin, destination):
         if city.lower() not in CITIES:

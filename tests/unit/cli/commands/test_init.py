@@ -85,3 +85,6 @@ async def test_the_offline_model_answers_what_the_project_asks(tmp_path: Path) -
     request = ModelRequest(model="offline", messages=(user(question[1]),), tools=tools)
     [call] = (await OfflineModel().call(request)).message.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("distance", {"origin": "Oslo", "destination": "Rome"})
+    vague = ModelRequest(model="offline", messages=(user("How far is Rome?"),), tools=tools)
+    asked = (await OfflineModel().call(vague)).message.text
+    assert "destination: Berlin, Lisbon, Oslo or Rome." in asked, "what it asks for says what may be answered"
