@@ -70,7 +70,7 @@ async def test_a_run_is_counted_in_every_figure(app: App) -> None:
     events = (await request(app, "GET", f"/runs/{answer.json()['run_id']}/events")).json()["items"]
     assert read["journeyman_journal_commit_events_sum", ""] == len(events) > 8
     assert read["journeyman_runs_active", ""] == 0
-    assert read["journeyman_worker_processes", "limit"] == 4
+    assert read["journeyman_worker_processes", "limit"] == 8
 
 
 async def test_a_tool_has_the_same_figures_everywhere(app: App) -> None:
