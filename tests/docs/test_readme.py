@@ -48,7 +48,8 @@ async def test_the_agent_of_twelve_lines_asks_a_human_about_a_larger_sum(tmp_pat
 
 def test_make_run_serves_the_example_on_the_port_of_the_environment() -> None:
     assert RUN == "make run\n"
-    told = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
+    command = ["make", "--no-print-directory", "-n", "run"]  # `make test` above it says which folder it enters
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
     assert told.stdout.splitlines()[-1] == ".venv/bin/journeyman serve examples/support"
     assert "PORT=9000 make run" in README
     assert not re.search(r"^(export )?PORT", (ROOT / "Makefile").read_text(), re.MULTILINE)
