@@ -18,7 +18,7 @@ from journeyman.server.serving.app import App
 from tests.harness.asgi_client import Answer, http_scope, request
 
 AGENT = "type: react_agent\nmodel: offline\n"
-STRANGER = ("203.0.113.9", 4711)
+REMOTE = ("203.0.113.9", 4711)
 
 
 class Seen:
@@ -50,7 +50,7 @@ async def key(app: Any, **headers: str) -> Answer:
 
 
 async def test_a_stranger_is_refused_whatever_it_asks_for(app: App) -> None:
-    far = Seen(app, STRANGER)
+    far = Seen(app, REMOTE)
     for method, path in (("GET", "/"), ("GET", "/runs"), ("POST", "/process"), ("POST", "/keys"), ("GET", "/nope")):
         answer = await request(far, method, path, json={} if method == "POST" else None)
         assert (answer.status, answer.json()["code"]) == (403, "auth_off_is_local"), path
@@ -77,7 +77,7 @@ async def test_a_socket_of_a_stranger_is_closed(app: App) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {**http_scope("GET", "/ws", {}), "type": "websocket", "client": STRANGER}
+    scope = {**http_scope("GET", "/ws", {}), "type": "websocket", "client": REMOTE}
     await app(scope, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "auth_off_is_local"}]
 
@@ -97,7 +97,7 @@ async def test_inside_of_another_application_that_one_decides(
 ) -> None:
     app = create_app(folder / "agent.yaml", database_url="memory://", trust_host=hosted == "trusted", allowed_hosts="*")
     outer: Any = Starlette(routes=[Mount("/agents", app)]) if hosted == "mounted" else app
-    far = Seen(outer, STRANGER, {"app": object()} if hosted == "named" else None)
+    far = Seen(outer, REMOTE, {"app": object()} if hosted == "named" else None)
     path = "/agents/runs" if hosted == "mounted" else "/runs"
     for _ in range(2):
         answer = await request(far, "GET", path, headers={"x-forwarded-for": "203.0.113.9", "host": "shop.example"})

@@ -172,7 +172,7 @@ def test_approve_a_call(guide: Callable[[str], Guide]) -> None:
         assert page.code == 0
         assert "refunded 90.0 for A7" in ended(client, run_id)
         small = client.call("POST", "/process", {"user_input": "Refund it.", "thread_id": "t"})
-        assert small["status"] == "finished", "up to 50 it asks nobody"
+        assert small["status"] == "finished", "up to 50 it does not ask"
 
 
 def ended(client: HttpApiClient, run_id: str) -> str:

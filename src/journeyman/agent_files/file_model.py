@@ -148,7 +148,7 @@ class ToolEntry(NamedEntry):
         default=None, description="What the model reads instead of the tool's own description"
     )
     arguments: dict[str, dict[str, Any]] | None = Field(
-        default=None, description="Argument name -> JSON Schema that replaces parts of its own, never wider"
+        default=None, description="Argument name -> JSON Schema that replaces parts of the code's, never wider"
     )
     required: list[str] | None = Field(default=None, description="Arguments that are required beside those of the tool")
     effects: Literal["none", "idempotent", "once"] | None = Field(

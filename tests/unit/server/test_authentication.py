@@ -122,7 +122,7 @@ async def test_a_key_whose_setting_is_gone_is_named_at_each_start(caplog: pytest
 async def test_a_key_whose_setting_is_gone_is_no_way_in() -> None:
     journal = MemoryJournal()
     await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())
-    with pytest.raises(ConfigurationError, match="nobody could call"):
+    with pytest.raises(ConfigurationError, match="make the first key"):
         await made(journal, auth_mode="required").open(ManualClock())
     await made(journal, auth_mode="required", **TOKENS).open(ManualClock())
     await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())

@@ -279,7 +279,7 @@ def test_a_question_that_is_left_open_stays_open() -> None:
 def test_the_open_run_is_cancelled() -> None:
     talk, stream = conversation(client := behind(runs=[described("paused", "r0")]), Human(), "thread_1")
     talk.cancel()
-    assert talk.status == "cancelled", "so that nobody is told to return to it"
+    assert talk.status == "cancelled", "so that no line says to return to it"
     talk.cancel()
     assert client.asked("POST") == ["POST /runs/r0/cancel"]
     assert stream.getvalue() == "Run r0 is cancelled.\nNo run of this thread is open.\n"
