@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
+from journeyman.cli.bare_group import list_when_bare
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.identifiers import find_approval
@@ -23,20 +24,6 @@ OUTCOME_WAIT_SECONDS = 5  # of one request for the outcome of a call
 DECISIONS = ("approve", "deny", "retry", "done", "fail")
 
 
-@app.callback()
-def approvals(
-    context: typer.Context,
-    limit: Limit = 50,
-    all: All = False,
-    wide: Wide = False,
-    url: Url = None,
-    json: Json = False,
-) -> None:
-    """List what waits for a human, or answer it with `approvals answer`."""
-    if context.invoked_subcommand is None:
-        list_approvals(limit, all, wide, url, json)
-
-
 @app.command("list")
 def list_approvals(
     limit: Limit = 50, all: All = False, wide: Wide = False, url: Url = None, json: Json = False
@@ -46,6 +33,9 @@ def list_approvals(
     items = queries(read_settings(), url).approvals(most + 1)
     columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
     CommandOutput(json=json, wide=wide).items(items, columns, "Nothing waits for a human.", limit=most)
+
+
+list_when_bare(app, list_approvals, "List what waits for a human, or answer it with `approvals answer`.")
 
 
 @app.command("answer")

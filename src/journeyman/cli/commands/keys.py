@@ -16,6 +16,7 @@ from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.auth.limits import KeyLimits, check_delegate, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
+from journeyman.cli.bare_group import list_when_bare
 from journeyman.cli.client.connect import journal_file, running_server
 from journeyman.cli.client.identifiers import only_id
 from journeyman.cli.client.server_lists import server_items
@@ -37,20 +38,6 @@ MAX_TOKEN_SECONDS = 86_400
 
 Scopes = Annotated[str, typer.Option("--scopes", help=f"The scopes, separated by commas: {', '.join(SCOPES)}.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or a beginning that no other key has.")]
-
-
-@app.callback()
-def keys(
-    context: typer.Context,
-    limit: Limit = 50,
-    all: All = False,
-    wide: Wide = False,
-    url: Url = None,
-    json: Json = False,
-) -> None:
-    """List the keys, or change them with a command."""
-    if context.invoked_subcommand is None:
-        list_keys(limit, all, wide, url, json)
 
 
 @app.command("create")
@@ -97,6 +84,9 @@ def list_keys(limit: Limit = 50, all: All = False, wide: Wide = False, url: Url 
     rows = items if json else [{**item, "limits": _limits_text(item)} for item in items]
     empty = "There are no keys. `journeyman keys create NAME --scopes SCOPES` makes one."
     CommandOutput(json=json, wide=wide).items(rows, columns, empty, limit=limit_of(limit, all))
+
+
+list_when_bare(app, list_keys, "List the keys, or change them with a command.")
 
 
 @app.command("revoke")

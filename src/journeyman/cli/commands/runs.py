@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
+from journeyman.cli.bare_group import list_when_bare
 from journeyman.cli.client.connect import configure_quiet_logs, journal_file, running_server
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.http_client import HttpApiClient
@@ -37,20 +38,6 @@ MAX_TRACED_EVENTS = 10_000
 MAX_DATA_CHARACTERS = 160  # of an event, on its line
 
 app = typer.Typer(help="List, show, follow, cancel, replay, export, fork and retry runs.", invoke_without_command=True)
-
-
-@app.callback()
-def runs(
-    context: typer.Context,
-    limit: Limit = 50,
-    all: All = False,
-    wide: Wide = False,
-    url: Url = None,
-    json: Json = False,
-) -> None:
-    """List runs, or work on one with a command. `runs list` has filters."""
-    if context.invoked_subcommand is None:
-        _print_list(queries(read_settings(), url), {}, limit_of(limit, all), CommandOutput(json=json, wide=wide))
 
 
 app.command("fork")(fork)
@@ -112,6 +99,9 @@ def list_runs(
     where |= {"thread": find_thread(source, thread)} if thread else {}
     where |= {"parent": find_run(source, parent)} if parent else {}
     _print_list(source, where, limit_of(limit, all), CommandOutput(json=json, wide=wide))
+
+
+list_when_bare(app, list_runs, "List runs, or work on one with a command. `runs list` has filters.")
 
 
 def _print_list(source: Queries, where: dict[str, str], limit: int, output: CommandOutput) -> None:

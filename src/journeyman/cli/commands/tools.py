@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from journeyman.cli.bare_group import list_when_bare
 from journeyman.cli.client.connect import configure_quiet_logs, connect, running_server
 from journeyman.cli.client.server_lists import server_items
 from journeyman.cli.commands.approvals import parse_json_object
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
     from journeyman.tools.lint.checks import LintFinding
 
 app = typer.Typer(help="List, check and call tools.", invoke_without_command=True)
-
-
-@app.callback()
-def tools(
-    context: typer.Context,
-    limit: Limit = 50,
-    all: All = False,
-    wide: Wide = False,
-    url: Url = None,
-    json: Json = False,
-) -> None:
-    """List tools, or work on one with a command."""
-    if context.invoked_subcommand is None:
-        list_tools(None, limit, all, wide, url, json)
 
 
 @app.command("list")
@@ -66,6 +53,9 @@ def list_tools(
     output.items(items if json else [_row(item) for item in items], columns, "There are no tools.", limit=most)
     if application is not None and (servers := sorted(application.mcp.servers.configs)):
         output.note(f"Not listed: tools of the MCP servers {', '.join(servers)}, which only a running server asks.")
+
+
+list_when_bare(app, list_tools, "List tools, or work on one with a command.")
 
 
 def _from_files(application: Application | None) -> list[dict[str, Any]]:
