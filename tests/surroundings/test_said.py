@@ -15,15 +15,9 @@ from journeyman.errors import ConfigurationError, StateError
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
+from tests.harness.paying_agent import AGENT, TURNS
 from tests.surroundings.table import cell
 
-AGENT = """\
-type: react_agent
-name: desk
-model: script:turns.yaml
-tools: [{name: pay, approval: always}]
-"""
-TURNS = "- {tool_calls: [{name: pay, arguments: {amount: 5}}]}\n- {text: 'It is paid.'}\n"
 TOOLS = '''\
 from journeyman import tool
 
