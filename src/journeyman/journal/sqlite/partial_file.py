@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -24,18 +23,29 @@ class PartialFile:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self.path = target.with_name(f"{target.name}.{secrets.token_hex(8)}.partial")
+        self.path = target
         self._fd = -1
 
     def __enter__(self) -> Self:
         try:
-            for left in _left_overs(self._target):
-                _remove(left)
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            lock_byte(self._fd)
+            _remove_left_overs(self._target)
+            while not self._is_made():
+                os.close(self._fd)
         except OSError as exc:
             raise unwritable(exc, self._target) from exc
         return self
+
+    def _is_made(self) -> bool:
+        """Create and lock the file. Returns False if it was taken for a left-over before it was locked."""
+        self.path = self._target.with_name(f"{self._target.name}.{secrets.token_hex(8)}.partial")
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            lock_byte(self._fd)
+        except OSError as exc:
+            if exc.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            return False  # it is being removed
+        return os.fstat(self._fd).st_nlink > 0
 
     def __exit__(self, *exc: object) -> None:
         _remove(self.path)
@@ -65,25 +75,27 @@ class PartialFile:
             raise unwritable(exc, self._target) from exc
 
 
-def _left_overs(target: Path) -> Iterator[Path]:
-    """Return partial files of this target that no process is making."""
+def _remove_left_overs(target: Path) -> None:
+    """Remove partial files of this target that no process is making."""
     for path in list(target.parent.iterdir()):
-        if path.name.startswith(f"{target.name}.") and path.name.endswith(".partial") and not _is_locked(path):
-            yield path
+        if path.name.startswith(f"{target.name}.") and path.name.endswith(".partial"):
+            _remove_unlocked(path)
 
 
-def _is_locked(path: Path) -> bool:
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file unless its maker has locked it. It is locked meanwhile, so that one that is new is made again."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:  # it was completed meanwhile
-        return True
+        return
     try:
         lock_byte(fd)
-    except OSError:
-        return True
+        _remove(path)
+    except OSError as exc:
+        if exc.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
     finally:
         os.close(fd)
-    return False
 
 
 def _remove(path: Path) -> None:
