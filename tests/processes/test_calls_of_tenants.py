@@ -150,6 +150,14 @@ async def test_no_more_processes_than_the_limit_exist_however_many_tenants_call_
     assert workers.figures()["idle"] <= 3
 
 
+@pytest.mark.parametrize("sandbox", ["off"])
+async def test_short_calls_at_once_wait_for_the_process_of_their_principal(call: Call) -> None:
+    """To start a process takes as long as dozens of calls, so one per call at once would cost all of them more."""
+    tenants = [f"tenant {number % 3}" for number in range(24)]
+    born = [outcome.result for outcome in await asyncio.gather(*(call("born", tenant) for tenant in tenants))]
+    assert len(set(born)) <= 9, "up to 3 a tenant, where a busy machine makes a call take long"
+
+
 @pytest.mark.long
 async def test_a_worker_refuses_a_call_of_another_principal(
     registry: ToolRegistry, workers: WorkerPool, request_for: Any, host: Any

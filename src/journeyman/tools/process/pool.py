@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -31,6 +32,7 @@ from journeyman.user_code.local_modules import modules_beside
 _HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _LOAD_SECONDS = 15.0  # to start the process and import a tool's file
 _IDLE_SECONDS = 60.0
+_PATIENCE_SECONDS = 0.05  # a call waits so long for a busy worker of its key: to start another takes longer
 
 
 def scrubbed_environment() -> dict[str, str]:
@@ -77,6 +79,8 @@ class WorkerPool:
         self._variables = variables  # of which a tool sees those that its permissions name
         self._idle: list[_IdleWorker] = []  # in the order of their last use
         self._busy: set[ToolWorker] = set()
+        self._starting: Counter[WorkerKey] = Counter()
+        self._changes: dict[WorkerKey, asyncio.Event] = {}  # set when a worker is idle, or has started
         self._lent = 0  # calls that have a worker, or wait until theirs has started
         self._limit = limit
         self._folders = TemporaryFolders()
@@ -137,6 +141,7 @@ class WorkerPool:
                 finally:
                     self._busy.discard(worker)
                     self._take_back(worker)
+                    self._tell(worker.key)
             finally:
                 self._lent -= 1
 
@@ -167,7 +172,7 @@ class WorkerPool:
 
     async def _ready(self, target: ImportTarget, wanted: WorkerKey, files: Mapping[str, bytes]) -> ToolWorker:
         """Return a worker that has loaded the tool: an idle one if there is one, a new one otherwise."""
-        while worker := self._take_idle(target, wanted):
+        while worker := await self._wait_for_idle(target, wanted):
             try:
                 return await self._prepared(worker, target, files)
             except ChildGoneError:
@@ -176,10 +181,39 @@ class WorkerPool:
             raise ToolExecutionError("the server is shutting down")
         while self._idle and len(self._idle) + self._lent > self._limit:
             self._close(self._idle.pop(0).worker)
+        self._starting[wanted] += 1
         try:
             return await self._prepared(await self._spawn(wanted), target, files)
         except ChildGoneError as exc:
             raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
+        finally:
+            self._starting -= Counter([wanted])  # which drops what is no longer counted
+            self._tell(wanted)
+
+    async def _wait_for_idle(self, target: ImportTarget, wanted: WorkerKey) -> ToolWorker | None:
+        """Take out an idle worker that fits. If there is none, wait a moment for one that is busy or is starting.
+
+        Returns None if another worker must be started.
+        """
+        loop, until = asyncio.get_running_loop(), None
+        while (worker := self._take_idle(target, wanted)) is None:
+            if self._starting[wanted]:
+                until = None  # a start ends, and is told
+            elif not any(each.key == wanted for each in self._busy):
+                return None
+            else:
+                until = until or loop.time() + _PATIENCE_SECONDS
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._changes.setdefault(wanted, asyncio.Event()).wait()
+            except TimeoutError:
+                return None
+        return worker
+
+    def _tell(self, key: WorkerKey) -> None:
+        """Wake the calls that wait for a worker of this key."""
+        if (changed := self._changes.pop(key, None)) is not None:
+            changed.set()
 
     def _take_idle(self, target: ImportTarget, wanted: WorkerKey) -> ToolWorker | None:
         """Take out the most recently used idle worker that fits; end unusable and outdated ones on the way."""
