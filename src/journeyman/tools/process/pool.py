@@ -198,7 +198,7 @@ class WorkerPool:
         loop, until = asyncio.get_running_loop(), None
         while (worker := self._take_idle(target, wanted)) is None:
             if self._starting[wanted]:
-                until = None  # a start ends, and is told
+                until = None  # each start ends, and wakes this call
             elif not any(each.key == wanted for each in self._busy):
                 return None
             else:
