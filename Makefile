@@ -11,10 +11,18 @@ IN_MEMORY := if [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -n 1)" -g
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CPU less for each process
 
-.PHONY: run unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
+# The page is built beside the server, which shows it as soon as it is there.
+PAGE := $(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-page.txt && nice -n 10 $(PY) ui/build.py
+
+.PHONY: run page unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
+	@mkdir -p build; { { $(PAGE) --quiet; } >build/page.log 2>&1 || \
+	echo "The page could not be built, and the server does not need it. build/page.log says why." >&2; } &
 	$(BIN)/journeyman serve examples/support
+
+page: .venv/.run          ## the page, if its sources have changed
+	@$(PAGE)
 
 unit: .venv/.dev          ## the unit tests but those that measure CPU, with few examples of Hypothesis, in 15 s
 	@$(IN_MEMORY) $(PYTEST) tests/unit -m "not long and not alone" --examples few -n 2 $(SIDE_BY_SIDE)
@@ -32,6 +40,8 @@ test-long: .venv/.dev .venv/.prometheus ## the full doses
 	$(PYTEST) tests -m "long or hypothesis" --examples rest --timeout 900
 
 lint: .venv/.dev          ## style, types, layers
+	$(PY) ui/build.py --quiet
+	$(PY) ui/check.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -65,11 +75,13 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@$(PY) -m compileall -q src examples
 	@touch $@
 
-.venv/.dev: requirements-dev.txt pyproject.toml | .venv/bin/uv
+.venv/.dev: requirements-dev.txt requirements-page.txt pyproject.toml | .venv/bin/uv
 	$(BIN)/uv pip install -q --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.txt
 	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
 	@$(PY) -m compileall -q src
-	@command -v strace >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq strace; }
+	@for tool in strace chromium; do command -v $$tool >/dev/null || MISSING="$$MISSING $$tool"; done; [ -z "$$MISSING" ] || \
+	{ S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq $$MISSING; }
+	@$(PAGE)
 	@touch $@
 
 .venv/.prometheus: | .venv/.dev ## unpacked, not installed: no daemon starts
@@ -85,4 +97,4 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@touch $@
 
 clean:
-	rm -rf build .venv .venv-peers .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build src/journeyman/web/static ui/node_modules .venv .venv-peers .mypy_cache .ruff_cache .hypothesis .import_linter_cache

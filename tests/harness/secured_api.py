@@ -65,11 +65,11 @@ class SecuredApp:
 ALL = [(method, path, scope) for (method, path), scope in access.ROUTES.items() if method != "WS"]
 
 
-GUARDED = [(method, path, scope) for method, path, scope in ALL if scope != access.OPEN]
+GUARDED = [(method, path, scope) for method, path, scope in ALL if scope not in (access.OPEN, access.ANY)]
 
 
 def filled(path: str) -> str:
-    return re.sub(r"\{\w+\}", "x", path)
+    return re.sub(r"\{\w+(:path)?\}", "x", path)
 
 
 async def turn(secured: SecuredApp, seconds: float) -> None:

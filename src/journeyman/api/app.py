@@ -36,6 +36,7 @@ from journeyman.api.routes.retention import retention_routes
 from journeyman.api.routes.runs import run_routes
 from journeyman.api.routes.threads import thread_routes
 from journeyman.api.routes.tools import tool_routes
+from journeyman.api.routes.whoami import whoami_routes
 from journeyman.api.security.request_context import context_of
 from journeyman.errors import BaseError
 
@@ -125,6 +126,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
         error_routes,
         retention_routes,
         key_routes,
+        whoami_routes,
         health_routes,
         metrics_routes,
     ):

@@ -17,7 +17,7 @@ from journeyman.api.schemas import agents as agent_schemas
 from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
-from journeyman.api.security.scopes import OPEN, required_scope
+from journeyman.api.security.scopes import ANY, OPEN, required_scope
 from journeyman.events.messages import TextPart
 
 TITLE = "Journeyman"
@@ -54,6 +54,7 @@ _MODELS = (
     key_schemas.RotateKey,
     key_schemas.KeyAnswer,
     key_schemas.MadeKey,
+    key_schemas.CallerAnswer,
     schemas.OutcomeAnswer,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,
@@ -187,4 +188,6 @@ def _describe_parts(known: dict[str, Any]) -> None:
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:
     scope = required_scope(method.upper(), path)
-    return [] if scope == OPEN else [{_SCHEME: [scope]}]
+    if scope == OPEN:
+        return []
+    return [{_SCHEME: [] if scope == ANY else [scope]}]

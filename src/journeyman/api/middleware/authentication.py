@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.api.security.request_context import IsValid, RequestContext, context_of
-from journeyman.api.security.scopes import OPEN, UNCOUNTED, required_scope
+from journeyman.api.security.scopes import ANY, OPEN, UNCOUNTED, required_scope
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
 from journeyman.errors import ForbiddenError, UnauthenticatedError, ValidationError
@@ -44,8 +44,10 @@ class AuthenticationMiddleware:
         if self._rate_limiter is not None:
             await self._rate_limiter.count_anonymous(context)
 
-    async def authorize(self, context: RequestContext, scope: str, *, counted: bool = True) -> Caller:
+    async def authorize(self, context: RequestContext, scope: str | None, *, counted: bool = True) -> Caller:
         """Return the caller of a request whose route needs this scope, and count the request if `counted`.
+
+        With None every caller that authenticates is let through.
 
         Raises UnauthenticatedError, ForbiddenError (the caller lacks the scope), ValidationError (X-On-Behalf-Of), and
         ResourceError (`rate_limited`). A refused request counts in any case.
@@ -105,7 +107,7 @@ class AuthorizedRoute:
     """A route's ASGI application behind authentication, authorization and rate limiting."""
 
     def __init__(
-        self, app: ASGIApp, scope: str, authentication: AuthenticationMiddleware, counted: bool = True
+        self, app: ASGIApp, scope: str | None, authentication: AuthenticationMiddleware, counted: bool = True
     ) -> None:
         self._app = app
         self._scope = scope
@@ -132,7 +134,8 @@ def guard(routes: Sequence[BaseRoute], authentication: AuthenticationMiddleware)
         elif isinstance(route, Route):
             scope = _scope_of(route)
             if scope != OPEN:
-                route.app = AuthorizedRoute(route.app, scope, authentication, route.path not in UNCOUNTED)
+                needed = None if scope == ANY else scope
+                route.app = AuthorizedRoute(route.app, needed, authentication, route.path not in UNCOUNTED)
         else:
             raise LookupError(f"{route!r} is neither a Route nor a WebSocketRoute, so it would not be authenticated.")
 

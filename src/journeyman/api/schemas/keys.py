@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from journeyman.api.schemas.runs import LARGEST_INTEGER, PRINCIPAL, SCOPE
 from journeyman.auth.api_keys import usable
 from journeyman.auth.limits import DELEGATE, MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
+from journeyman.auth.principal import SCOPES, Caller
 from journeyman.events.codec import rfc3339
 from journeyman.events.quota import Quota
 from journeyman.journal.journal import ApiKeyRow
@@ -93,6 +94,21 @@ class KeyAnswer(Struct, frozen=True, kw_only=True):
     quota: KeyQuota
 
 
+class CallerAnswer(Struct, frozen=True, kw_only=True):
+    """The caller of this request.
+
+    `scopes` are all that it has, those included in others too. `key_id` and `expires_at` are null without a key; with
+    a token only `expires_at` is given. `auth_mode` is how the server asks who calls.
+    """
+
+    principal: str
+    scopes: tuple[str, ...]
+    key_id: str | None
+    expires_at: str | None
+    auth_mode: Literal["off", "required"]
+    version: str
+
+
 class MadeKey(KeyAnswer, frozen=True, kw_only=True):
     """An API key with its secret, `key`, which is shown only this once.
 
@@ -119,6 +135,18 @@ def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
             usd_per_day=row.quota.usd_per_day,
             concurrent_runs=row.quota.concurrent_runs,
         ),
+    )
+
+
+def caller_answer(caller: Caller, authenticated: bool, version: str) -> CallerAnswer:
+    """Describe a caller. `authenticated` says whether the server asks for credentials."""
+    return CallerAnswer(
+        principal=caller.principal,
+        scopes=tuple(scope for scope in SCOPES if caller.may(scope)),
+        key_id=caller.key_id,
+        expires_at=_time(caller.expires_at),
+        auth_mode="required" if authenticated else "off",
+        version=version,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 OPEN: Final = "open"  # no authentication: probes and static files without data of any principal
+ANY: Final = "any"  # every authenticated caller, whatever its scopes
 SOCKET: Final = "socket"  # each command needs its own scope: COMMANDS
 
 # (method, path as it is declared) -> scope. HEAD is GET.
@@ -14,9 +15,13 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/docs"): OPEN,
     ("GET", "/docs.js"): OPEN,
     ("GET", "/style.css"): OPEN,
+    ("GET", "/ui"): OPEN,
+    ("GET", "/ui/assets/{name}"): OPEN,
+    ("GET", "/ui/{path:path}"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/livez"): OPEN,
     ("GET", "/readyz"): OPEN,
+    ("GET", "/whoami"): ANY,
     ("GET", "/metrics"): "read",
     ("POST", "/process"): "run",
     ("POST", "/execute_tool"): "tools",

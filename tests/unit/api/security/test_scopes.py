@@ -26,7 +26,7 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
 
 def test_the_table_and_the_application_name_the_same_routes(secured: SecuredApp) -> None:
     assert routes_of(secured.app) == set(access.ROUTES)
-    assert set(access.ROUTES.values()) <= {*SCOPES, access.OPEN, access.SOCKET}
+    assert set(access.ROUTES.values()) <= {*SCOPES, access.ANY, access.OPEN, access.SOCKET}
 
 
 def test_an_unlisted_route_keeps_the_application_from_being_built() -> None:
