@@ -103,7 +103,8 @@ def test_the_sample_requests_of_the_readme(server: Child, port: int) -> None:
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert json.load(answer)["response"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-        assert b"curl" in answer.read()
+        assert answer.geturl().endswith("/ui/")
+        assert b"<title>Journeyman</title>" in answer.read()
     with pytest.raises(urllib.error.HTTPError) as refused:
         _get(port, "/runs/no-such-run")
     assert refused.value.code == 404

@@ -7,6 +7,8 @@ export interface ModelStep {
   kind: "model";
   call: string;
   seq: number;
+  /** The node of a graph in which it happens; empty in runs without a graph. */
+  where: string;
   at: string;
   endedAt: string | null;
   attempt: number;
@@ -25,6 +27,8 @@ export interface ToolStep {
   call: string;
   callId: string;
   seq: number;
+  /** The node of a graph in which it happens; empty in runs without a graph. */
+  where: string;
   at: string;
   startedAt: string | null;
   endedAt: string | null;
@@ -47,6 +51,8 @@ export interface NodeStep {
   node: string;
   branch: string;
   seq: number;
+  /** The node of a graph in which it happens; empty in runs without a graph. */
+  where: string;
   at: string;
   endedAt: string | null;
   attempt: number;
@@ -61,6 +67,8 @@ export interface WaitStep {
   kind: "wait";
   call: string;
   seq: number;
+  /** The node of a graph in which it happens; empty in runs without a graph. */
+  where: string;
   at: string;
   endedAt: string | null;
   /** The approval that is asked for; null: the run waits for what its server lacks. */
@@ -124,6 +132,7 @@ export class RunFold {
   readonly view: RunView;
   private readonly byCall = new Map<string, Step>();
   private readonly byApproval = new Map<string, WaitStep>();
+  private readonly asks = new Map<string, number>();
 
   constructor(run: string) {
     this.view = {
@@ -182,6 +191,13 @@ export class RunFold {
     return found?.kind === kind ? (found as Extract<Step, { kind: K }>) : undefined;
   }
 
+  /** Return the name of the next tool call that this model call asked for. */
+  nextCall(model: string): string {
+    const number = this.asks.get(model) ?? 0;
+    this.asks.set(model, number + 1);
+    return `${model}.${number}`;
+  }
+
   wait(step: WaitStep): void {
     this.view.steps.push(step);
     if (step.approval) this.byApproval.set(step.approval.approval, step);
@@ -227,6 +243,7 @@ const HANDLERS: Record<string, Handler> = {
         kind: "wait",
         call: `lacks@${event.seq}`,
         seq: event.seq,
+        where: "",
         at: event.at,
         endedAt: null,
         approval: null,
@@ -264,6 +281,7 @@ const HANDLERS: Record<string, Handler> = {
       kind: "model",
       call,
       seq: event.seq,
+      where: whereOf(data),
       at: event.at,
       endedAt: null,
       attempt: Number(data.attempt ?? 1),
@@ -337,6 +355,7 @@ const HANDLERS: Record<string, Handler> = {
       node: text(path?.node) || call.split("#")[0] || call,
       branch: text(path?.branch),
       seq: event.seq,
+      where: whereOf(data),
       at: event.at,
       endedAt: null,
       attempt: Number(data.attempt ?? 1),
@@ -357,6 +376,7 @@ const HANDLERS: Record<string, Handler> = {
       kind: "wait",
       call: `${text(data.call)}?${text(data.approval)}`,
       seq: event.seq,
+      where: whereOf(data),
       at: event.at,
       endedAt: null,
       approval: askedOf(data),
@@ -395,9 +415,9 @@ function ended(fold: RunFold, event: StoredEvent, data: Data): void {
 }
 
 function askTool(fold: RunFold, event: StoredEvent, model: string, call: Data): void {
-  const calls = fold.view.steps.filter((each) => each.kind === "tool" && each.call.startsWith(`${model}.`)).length;
-  fold.add(newTool(`${model}.${calls}`, event, text(call.id), text(call.name), parsed(text(call.arguments))));
-  const step = fold.step(`${model}.${calls}`, "tool");
+  const name = fold.nextCall(model);
+  fold.add(newTool(name, event, text(call.id), text(call.name), parsed(text(call.arguments))));
+  const step = fold.step(name, "tool");
   if (step) step.hidden = (call.hidden as string[] | undefined) ?? [];
 }
 
@@ -419,6 +439,7 @@ function newTool(call: string, event: StoredEvent, callId: string, tool: string,
     call,
     callId,
     seq: event.seq,
+    where: whereOf(event.data as Data),
     at: event.at,
     startedAt: null,
     endedAt: null,
@@ -464,6 +485,10 @@ function usageOf(value: unknown): Usage | null {
     cached: Number(usage.cached_tokens ?? 0),
     cost: typeof usage.cost_usd === "number" ? usage.cost_usd : null,
   };
+}
+
+function whereOf(data: Data): string {
+  return text((data.path as Data | undefined)?.node);
 }
 
 function text(value: unknown): string {

@@ -20,4 +20,12 @@ export const VIEWS: View[] = [
     scope: "read",
     load: async () => (await import("../views/chat/ChatView")).ChatView,
   },
+  {
+    path: "runs",
+    title: "Runs",
+    key: "r",
+    icon: "M4 6h10M4 12h16M9 18h11",
+    scope: "read",
+    load: async () => (await import("../views/runs/RunsView")).RunsView,
+  },
 ];
