@@ -27,7 +27,8 @@ class PageBuildHook(BuildHookInterface[Any]):
                 "The sources of the page (ui/) are missing. Set JOURNEYMAN_SKIP_PAGE=1 to build without the page."
             )
         spec = importlib.util.spec_from_file_location("page_build", root / "ui/build.py")
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         module.build()

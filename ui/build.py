@@ -38,7 +38,7 @@ def build(target: Path = STATIC) -> bool:
             return False
         node = find_node()
         _install(node)
-        _run(node, UI / "node_modules/openapi-typescript/bin/cli.js", str(SOURCES[2]), "-o", str(_schema()), "--empty-objects-unknown")
+        _write_schema(node)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".page-") as made:
             folder = Path(made) / "static"
             _run(node, UI / "node_modules/vite/bin/vite.js", "build", "--outDir", str(folder), "--logLevel", "warn")
@@ -96,6 +96,12 @@ def _major(node: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
+def _write_schema(node: Path) -> None:
+    """Write the types of the client from the OpenAPI document."""
+    cli = UI / "node_modules/openapi-typescript/bin/cli.js"
+    _run(node, cli, str(SOURCES[2]), "-o", str(ROOT / "clients/typescript/src/schema.ts"), "--empty-objects-unknown")
+
+
 def _install(node: Path) -> None:
     """Install the packages of the lock file, once for each lock file."""
     lock = hashlib.sha256((UI / "package-lock.json").read_bytes()).hexdigest()
@@ -134,10 +140,6 @@ def _compress(node: Path, assets: Path) -> None:
     for path in paths:
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
     _check([str(node), "-e", script, *map(str, paths)], node)
-
-
-def _schema() -> Path:
-    return ROOT / "clients/typescript/src/schema.ts"
 
 
 def _replace(target: Path, made: Path) -> None:
