@@ -11,14 +11,13 @@ IN_MEMORY := if [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -n 1)" -g
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CPU less for each process
 
-# The page is built beside the server, which shows it as soon as it is there.
-PAGE := $(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-page.txt && nice -n 10 $(PY) ui/build.py
+PAGE := $(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-page.txt && $(PY) ui/build.py
 
 .PHONY: run page unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
-	@mkdir -p build; { { $(PAGE) --quiet; } >build/page.log 2>&1 || \
-	echo "The page could not be built, and the server does not need it. build/page.log says why." >&2; } &
+	@mkdir -p build; { nice -n 19 sh -c '$(PAGE) --quiet' >build/page.log 2>&1 || \
+	echo "The page could not be built, and the server does not need it. build/page.log says why." >&2; } & # beside the server
 	$(BIN)/journeyman serve examples/support
 
 page: .venv/.run          ## the page, if its sources have changed
