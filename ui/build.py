@@ -99,7 +99,15 @@ def _major(node: str) -> int:
 def _write_schema(node: Path) -> None:
     """Write the types of the client from the OpenAPI document."""
     cli = UI / "node_modules/openapi-typescript/bin/cli.js"
-    _run(node, cli, str(SOURCES[2]), "-o", str(ROOT / "clients/typescript/src/schema.ts"), "--empty-objects-unknown")
+    _run(
+        node,
+        cli,
+        str(SOURCES[2]),
+        "-o",
+        str(ROOT / "clients/typescript/src/schema.ts"),
+        "--empty-objects-unknown",
+        "--default-non-nullable=false",
+    )
 
 
 def _install(node: Path) -> None:

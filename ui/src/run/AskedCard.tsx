@@ -108,7 +108,8 @@ function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (
       )}
       {asked.limit && (
         <label class="field" for={`${field}-limit`}>
-          New value of {asked.limit.name}, now {asked.limit.value}, at most {asked.limit.up_to}
+          New value of {asked.limit.name}
+          {asked.limit.value !== null && `, now ${asked.limit.value}`}, at most {asked.limit.up_to}
           <input
             id={`${field}-limit`}
             inputMode="decimal"

@@ -93,7 +93,7 @@ export interface Asked {
   default: string;
   answerer: string;
   result: string | null;
-  limit: { name: string; value: number; up_to: number } | null;
+  limit: { name: string; value: number | null; up_to: number } | null;
   answer: { decision: string; by: string; at: string; arguments: Record<string, unknown> | null } | null;
 }
 

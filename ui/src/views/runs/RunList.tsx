@@ -172,7 +172,7 @@ function Table({ runs, marked, mark }: { runs: Run[]; marked: string[]; mark: (r
                 {run.error_code && <p class="quiet reason">{run.error_code}</p>}
               </td>
               <td class="question">
-                <a href={to(["runs", run.run_id])}>{visible(run.question.slice(0, 200)) || "(no text)"}</a>
+                <a href={to(["runs", run.run_id])}>{visible((run.question ?? "").slice(0, 200)) || "(no text)"}</a>
               </td>
               <td>{visible(run.agent ?? "–")}</td>
               <td>

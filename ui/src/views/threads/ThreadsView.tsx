@@ -1,0 +1,156 @@
+import { ApiError, data, type Schemas } from "@journeyman/client";
+import { useState } from "preact/hooks";
+import { counted } from "../../parts/amounts";
+import { Dialog } from "../../parts/Dialog";
+import { Empty, Snippets } from "../../parts/Empty";
+import { Id } from "../../parts/Id";
+import { More } from "../../parts/More";
+import { Notice } from "../../parts/Notice";
+import { Time } from "../../parts/Time";
+import { usePages } from "../../parts/usePages";
+import { visible } from "../../parts/visible";
+import { address, changeQuery, to } from "../../shell/address";
+import { useShortcuts } from "../../shell/keyboard";
+import { server } from "../../shell/server";
+import { forbidden } from "../../shell/session";
+
+type Thread = Schemas["ThreadAnswer"];
+
+/** The threads, the last changed first: found by the beginning of their id, opened, and deleted. */
+export function ThreadsView() {
+  const id = address.value.query.get("id") ?? "";
+  const pages = usePages<Thread>(`threads ${id}`, (cursor) =>
+    data(
+      server.requests.GET("/threads", {
+        params: { query: { order: "newest", id: id || undefined, cursor, limit: 50 } },
+      }),
+    ),
+  );
+  const [leaving, setLeaving] = useState<Thread | null>(null);
+  useShortcuts([{ keys: "/", does: "Find a thread", run: () => document.getElementById("thread-id")?.focus() }]);
+  return (
+    <div class="page">
+      <header>
+        <h1>Threads</h1>
+        <a href={to("chat")}>New conversation</a>
+      </header>
+      <search class="filters">
+        <label>
+          Thread id begins with
+          <input
+            id="thread-id"
+            value={id}
+            onChange={(event) => changeQuery({ id: event.currentTarget.value.trim() })}
+          />
+        </label>
+      </search>
+      {pages.error && <Notice error={pages.error} retry={pages.reload} />}
+      {pages.items.length > 0 && <Table threads={pages.items} leave={setLeaving} />}
+      <More pages={pages} />
+      {!pages.loading && !pages.error && pages.items.length === 0 && (
+        <Empty title={id ? "No thread fits" : "There is no thread yet"}>
+          <p>
+            A thread is a conversation: <a href={to("chat")}>begin one</a>, or by the API:
+          </p>
+          <Snippets path="/process" body={{ thread_id: "first", user_input: "What is 6 times 7?" }} />
+        </Empty>
+      )}
+      {leaving && <DeleteDialog thread={leaving} close={() => setLeaving(null)} done={pages.reload} />}
+    </div>
+  );
+}
+
+function Table({ threads, leave }: { threads: Thread[]; leave: (thread: Thread) => void }) {
+  const reason = forbidden("run");
+  return (
+    <div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th>Thread</th>
+            <th>Id</th>
+            <th class="number">Messages</th>
+            <th>Changed</th>
+            <th>Begun</th>
+            <th>
+              <span class="hidden-label">What to do</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {threads.map((thread) => (
+            <tr key={thread.thread_id}>
+              <td>
+                <a href={to(["chat", thread.thread_id])}>{visible(thread.title || thread.thread_id)}</a>
+                {thread.active_run && (
+                  <>
+                    {" "}
+                    <a class="quiet" href={to(["runs", thread.active_run])}>
+                      a run is active
+                    </a>
+                  </>
+                )}
+              </td>
+              <td>
+                <Id value={thread.thread_id} />
+              </td>
+              <td class="number">{thread.messages}</td>
+              <td>
+                <Time at={thread.updated_at} />
+              </td>
+              <td>
+                <Time at={thread.created_at} />
+              </td>
+              <td class="row">
+                <a href={to("runs", { thread: thread.thread_id })}>Runs</a>
+                <button
+                  type="button"
+                  class="plain danger"
+                  disabled={reason !== null}
+                  title={reason ?? undefined}
+                  onClick={() => leave(thread)}
+                >
+                  Delete…
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function DeleteDialog({ thread, close, done }: { thread: Thread; close: () => void; done: () => void }) {
+  const [error, setError] = useState<ApiError | null>(null);
+  const remove = async () => {
+    try {
+      await data(
+        server.requests.DELETE("/threads/{thread_id}", { params: { path: { thread_id: thread.thread_id } } }) as never,
+      );
+      close();
+      done();
+    } catch (failed) {
+      setError(failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) }));
+    }
+  };
+  return (
+    <Dialog title="Delete the thread?" close={close}>
+      <div class="stack">
+        <p>
+          “{visible(thread.title || thread.thread_id)}” is erased with {counted(thread.messages, "message")}, its runs,
+          their events and its context. A run that is active is cancelled. This cannot be undone.
+        </p>
+        {error && <Notice error={error} />}
+        <div class="row">
+          <button type="button" class="danger" onClick={remove}>
+            Delete
+          </button>
+          <button type="button" onClick={close}>
+            Keep it
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,87 @@
+import { ApiError, data, type Schemas } from "@journeyman/client";
+import { useState } from "preact/hooks";
+import { Json } from "../../parts/Json";
+import { Notice } from "../../parts/Notice";
+import { duration } from "../../parts/Time";
+import { visible } from "../../parts/visible";
+import { AskedCard } from "../../run/AskedCard";
+import { askedOf } from "../../run/askedOf";
+import { to } from "../../shell/address";
+import { server } from "../../shell/server";
+import { forbidden } from "../../shell/session";
+import { SchemaForm } from "./SchemaForm";
+import { finished, type Problems, problemsOf, type Schema, startOf } from "./schemaValues";
+
+type Result = Schemas["ExecuteToolAnswer"];
+
+/** The form of a tool, made from its schema, and the result of a call with what is in it. */
+export function TryTool({ tool, done }: { tool: Schemas["ToolAnswer"]; done: () => void }) {
+  const schema = tool.parameters as Schema;
+  const [values, setValues] = useState<unknown>(() => startOf(schema));
+  const [problems, setProblems] = useState<Problems>({});
+  const [result, setResult] = useState<Result | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [running, setRunning] = useState(false);
+  const reason = forbidden("tools");
+  const send = async (event: Event) => {
+    event.preventDefault();
+    const given = finished(values);
+    const found = problemsOf(schema, given);
+    setProblems(found);
+    setResult(null);
+    setError(null);
+    if (Object.keys(found).length) return;
+    setRunning(true);
+    try {
+      const body = { tool_name: tool.name, arguments: given as Record<string, unknown> };
+      setResult((await data(server.requests.POST("/execute_tool", { body: body as never }))) as Result);
+      done();
+    } catch (failed) {
+      setError(failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) }));
+    } finally {
+      setRunning(false);
+    }
+  };
+  return (
+    <section class="stack">
+      <h2>Try it</h2>
+      <form class="stack" onSubmit={send} noValidate>
+        <SchemaForm schema={schema} value={values} change={setValues} problems={problems} path="" />
+        <div class="row">
+          <button type="submit" class="primary" disabled={running || reason !== null} title={reason ?? undefined}>
+            {running ? "Runs…" : "Run"}
+          </button>
+          {tool.effects !== "none" && (
+            <span class="quiet">It really runs, with effects “{tool.effects}”, and is recorded as a run.</span>
+          )}
+        </div>
+        {reason && <p class="quiet">{reason}</p>}
+      </form>
+      {error && <Notice error={error} />}
+      {result && <Shown result={result} />}
+    </section>
+  );
+}
+
+function Shown({ result }: { result: Result }) {
+  return (
+    <section class="stack" aria-label="Result" aria-live="polite">
+      <h3>Result</h3>
+      <p class="row quiet">
+        <span>{result.status}</span>
+        <span>{duration(result.duration_ms)}</span>
+        {result.cached && <span>from the cache</span>}
+        <a href={to(["runs", result.run_id])}>Its run</a>
+      </p>
+      {result.error && (
+        <p class="notice bad">
+          <code>{result.error.code}</code> {visible(result.error.message)}
+        </p>
+      )}
+      {(result.approvals ?? []).map((each) => (
+        <AskedCard key={each.approval} run={each.run_id} asked={askedOf(each)} />
+      ))}
+      {result.response && <Json value={result.response} label="Result" />}
+    </section>
+  );
+}
