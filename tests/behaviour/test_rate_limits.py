@@ -53,7 +53,7 @@ async def test_64_at_once_never_get_more_through(app: App) -> None:
 async def test_probes_and_streams_do_not_count(app: App) -> None:
     answer = await request(app, "POST", "/process", json={"user_input": "hello"})
     events = f"/runs/{answer.json()['run_id']}/events"
-    for path in ("/livez", "/readyz", "/metrics", "/", events):
+    for path in ("/livez", "/readyz", "/metrics", "/ui/", events):
         for _ in range(6):
             found = await request(app, "GET", path)
             assert (found.status, "ratelimit" in found.headers) == (200, False), path
