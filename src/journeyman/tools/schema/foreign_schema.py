@@ -102,8 +102,13 @@ class ForeignSchema:
         if isinstance(value, dict) and (missing := _missing(schema, value, 1)):
             return missing[0]
         itself = {key: rule for key, rule in schema.items() if key in _OF_THE_VALUE_ITSELF}
-        found = _listed(self._compiler.compile(itself), value, 1)
-        return found[0] if found else SchemaProblem((), "does not fit its schema")
+        choices = len(itself["enum"]) if isinstance(itself.get("enum"), list) else 0
+        if choices > _MOST_LISTED:  # a sentence with all of them takes longer than the check
+            del itself["enum"]
+        if found := _listed(self._compiler.compile(itself), value, 1):
+            return found[0]
+        more = f", which names {choices} values" if choices > _MOST_LISTED else ""
+        return SchemaProblem((), f"does not fit its schema{more}")
 
 
 def _missing(schema: JSON, value: dict[str, JSON], most: int) -> list[SchemaProblem]:
