@@ -105,7 +105,7 @@ async def browser_page(
             page.on("pageerror", lambda error: opened.complaints.append(f"script: {error}"))
             page.on("request", lambda request: _foreign(opened, request.url))
             yield opened
-            assert opened.complaints == []
+            assert not opened.complaints, "\n".join(opened.complaints)
         finally:
             await browser.close()
 

@@ -132,6 +132,7 @@ export class RunFold {
   readonly view: RunView;
   private readonly byCall = new Map<string, Step>();
   private readonly byApproval = new Map<string, WaitStep>();
+  private readonly early = new Map<string, string>();
   private readonly asks = new Map<string, number>();
 
   constructor(run: string) {
@@ -175,9 +176,13 @@ export class RunFold {
       if (step?.kind === "tool") step.progress = frame.value;
       return;
     }
-    if (step?.kind !== "model" || step.endedAt !== null) return;
-    if (frame.type === "snapshot") step.text = frame.text;
-    else if (frame.offset <= step.text.length) step.text = step.text.slice(0, frame.offset) + frame.text;
+    if (!step) {
+      // Live text may be here before the stored event that its call began.
+      this.early.set(frame.call, withText(this.early.get(frame.call) ?? "", frame));
+      return;
+    }
+    if (step.kind !== "model" || step.endedAt !== null) return;
+    step.text = withText(step.text, frame);
     if (step.firstTokenMs === null && step.text) step.firstTokenMs = Date.now() - Date.parse(step.at);
   }
 
@@ -189,6 +194,13 @@ export class RunFold {
   step<K extends Step["kind"]>(call: unknown, kind: K): Extract<Step, { kind: K }> | undefined {
     const found = typeof call === "string" ? this.byCall.get(call) : undefined;
     return found?.kind === kind ? (found as Extract<Step, { kind: K }>) : undefined;
+  }
+
+  /** Return the live text that came before the call's event. */
+  earlyText(call: string): string {
+    const text = this.early.get(call) ?? "";
+    this.early.delete(call);
+    return text;
   }
 
   /** Return the name of the next tool call that this model call asked for. */
@@ -274,7 +286,12 @@ const HANDLERS: Record<string, Handler> = {
     const call = text(data.call);
     const known = fold.step(call, "model");
     if (known) {
-      Object.assign(known, { attempt: Number(data.attempt ?? 1), text: "", endedAt: null, error: null });
+      Object.assign(known, {
+        attempt: Number(data.attempt ?? 1),
+        text: fold.earlyText(call),
+        endedAt: null,
+        error: null,
+      });
       return;
     }
     fold.add({
@@ -286,7 +303,7 @@ const HANDLERS: Record<string, Handler> = {
       endedAt: null,
       attempt: Number(data.attempt ?? 1),
       model: text(data.model),
-      text: "",
+      text: fold.earlyText(call),
       finishReason: "",
       usage: null,
       latencyMs: null,
@@ -485,6 +502,11 @@ function usageOf(value: unknown): Usage | null {
     cached: Number(usage.cached_tokens ?? 0),
     cost: typeof usage.cost_usd === "number" ? usage.cost_usd : null,
   };
+}
+
+function withText(now: string, frame: Extract<LiveFrame, { type: "delta" | "snapshot" }>): string {
+  if (frame.type === "snapshot") return frame.text;
+  return frame.offset <= now.length ? now.slice(0, frame.offset) + frame.text : now;
 }
 
 function whereOf(data: Data): string {
