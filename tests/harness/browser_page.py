@@ -27,6 +27,7 @@ class BrowserPage:
     url: str
     complaints: list[str] = field(default_factory=list)
     lost_connections_allowed: bool = False
+    expected_statuses: set[int] = field(default_factory=set)  # refusals that the browser notes in its console
 
     async def goto(self, path: str) -> None:
         await self.page.goto(f"{self.url}/ui/{path}")
@@ -111,8 +112,9 @@ async def browser_page(
 
 
 def _note(opened: BrowserPage, kind: str, text: str) -> None:
-    lost = opened.lost_connections_allowed and ("net::ERR_" in text)
-    if kind in ("error", "warning") and not lost:
+    lost = opened.lost_connections_allowed and "net::ERR_" in text
+    expected = any(f"status of {status}" in text for status in opened.expected_statuses)
+    if kind in ("error", "warning") and not lost and not expected:
         opened.complaints.append(f"{kind}: {text}")
 
 

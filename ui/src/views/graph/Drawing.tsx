@@ -76,15 +76,13 @@ interface NodeProps {
 }
 
 function Node({ node, count, now, open }: NodeProps) {
-  const said = `${node.id}, ${node.type}${count ? `, visited ${count} times` : ""}${now ? ", working now" : ""}`;
   const go = open ? () => open(node.id) : undefined;
   return (
     <g
       class={`node${count ? " visited" : ""}${now ? " now" : ""}${node.id === "end" ? " end" : ""}`}
       transform={`translate(${node.x - node.width / 2} ${node.y - node.height / 2})`}
-      role={go ? "button" : "img"}
+      role={go ? "button" : undefined}
       tabIndex={go ? 0 : undefined}
-      aria-label={said}
       onClick={go}
       onKeyDown={(event) => {
         if (go && (event.key === "Enter" || event.key === " ")) {
@@ -101,6 +99,7 @@ function Node({ node, count, now, open }: NodeProps) {
         <text x={node.width / 2} y={36} text-anchor="middle" class="node-type">
           {node.type}
           {count > 0 && ` · ${count}×`}
+          {now && " · now"}
         </text>
       )}
     </g>

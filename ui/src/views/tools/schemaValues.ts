@@ -26,7 +26,11 @@ export type Problems = Record<string, string>;
 
 /** Text that stands in a field and is no value of its type yet. */
 export class Unfinished {
-  constructor(readonly text: string) {}
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 export type Field = "object" | "array" | "string" | "number" | "integer" | "boolean" | "choice" | "json";

@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { visible } from "./visible.ts";
+
+test("characters that nobody sees, or that turn text around, are written as escapes", () => {
+  assert.equal(visible("a\u202eb\u200bc\u{e0041}d\u001b[31m"), "a\\u{202e}b\\u{200b}c\\u{e0041}d␛[31m");
+});
+
+test("other text stays as it is", () => {
+  const text = "tab\tline\nÄ 漢字 👩 <b>&amp;";
+  assert.equal(visible(text), text);
+});
