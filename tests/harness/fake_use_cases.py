@@ -45,6 +45,7 @@ from journeyman.journal.journal import (
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.requests import (
@@ -267,6 +268,10 @@ class FakeRuns(Runs):
 
     async def digests(self, rows: Sequence[RunRow]) -> Mapping[str, RunDigest]:
         return {row.id: RunDigest("hi", self.results[row.id].usage) for row in rows}
+
+    async def explanations(self, principal: str, run_id: str) -> Explanations:
+        await self.get(principal, run_id)
+        return explain((entry.seq, entry.at, entry.event) for entry in self.entries.get(run_id, []))
 
     async def tool_outputs(self, principal: str, run_id: str) -> Sequence[ToolOutputRow]:
         await self.get(principal, run_id)

@@ -63,6 +63,8 @@ _MODELS = (
     schemas.ErrorGroup,
     schemas.ToolOutputAnswer,
     schemas.StateAnswer,
+    schemas.ExplanationAnswer,
+    schemas.ExplanationsAnswer,
     schemas.EventAnswer,
     schemas.ThreadAnswer,
     schemas.MessageAnswer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ from journeyman.api.schemas.runs import (
     ApprovalAnswer,
     CallAnswer,
     ExecuteToolAnswer,
+    ExplanationAnswer,
+    ExplanationsAnswer,
     NodeAnswer,
     OutcomeAnswer,
     ProcessAnswer,
@@ -32,6 +34,7 @@ from journeyman.events.redaction import redacted_arguments
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
+from journeyman.runtime.use_cases.explanations import Explanations
 from journeyman.runtime.use_cases.requests import ApprovalOutcome, RunResult
 from journeyman.runtime.use_cases.run_digests import RunDigest
 
@@ -207,6 +210,12 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
         "trace_id": row.trace_id,
         "waiting_reason": sentence_of(lack_of_row(row.lacks)) if row.lacks is not None else None,
     }
+
+
+def explanations_answer(found: Explanations, mask: Callable[[str], str]) -> ExplanationsAnswer:
+    """Describe why a run did what it did. `mask` hides secrets, which the condition of a tool may hold."""
+    items = tuple(ExplanationAnswer(kind=each.kind, sentence=mask(each.sentence), seq=each.seq) for each in found.items)
+    return ExplanationsAnswer(items=items, left_out=found.left_out)
 
 
 def state_answer(state: AgentState) -> StateAnswer:

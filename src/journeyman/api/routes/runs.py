@@ -16,6 +16,7 @@ from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, IdPrefix, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.requests import answer_of, fork_of, key_of, request_origin
 from journeyman.api.responses import (
+    explanations_answer,
     json_response,
     page,
     partial_page,
@@ -27,6 +28,7 @@ from journeyman.api.responses import (
 from journeyman.api.schemas.runs import (
     CancelledRuns,
     CancelWaitingRequest,
+    ExplanationsAnswer,
     ForkRequest,
     ProcessAnswer,
     ReleasedRun,
@@ -53,6 +55,7 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
     _add_list(router, dependencies)
     _add_single(router, dependencies)
+    _add_explanations(router, dependencies)
     _add_tool_output(router, dependencies)
     _add_changes(router, dependencies)
     _add_release(router, dependencies)
@@ -121,6 +124,18 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
         return json_response(state_answer(await dependencies.runs.state(request_principal(request), run_id, at)))
+
+
+def _add_explanations(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.get(
+        "/runs/{run_id}/why",
+        operation_id="explain_run",
+        summary="Why the run asked, waited, retried, stopped, and what it cost",
+        responses=response_schema(ExplanationsAnswer),
+    )
+    async def explain_run(request: Request, run_id: RunPath) -> Response:
+        found = await dependencies.runs.explanations(request_principal(request), run_id)
+        return json_response(explanations_answer(found, dependencies.mask))
 
 
 def _add_tool_output(router: APIRouter, dependencies: ApiDependencies) -> None:

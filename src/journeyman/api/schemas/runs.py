@@ -342,6 +342,21 @@ class NodeAnswer(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
 
 
+class ExplanationAnswer(Struct, frozen=True, kw_only=True):
+    """A sentence about a run. `kind` says what it explains, `seq` is the event that it is about."""
+
+    kind: Literal["began", "asked", "answered", "waited", "resumed", "retried", "refused", "cost", "stopped"]
+    sentence: str
+    seq: int
+
+
+class ExplanationsAnswer(Struct, frozen=True, kw_only=True):
+    """Why a run did what it did, in the order of its events. `left_out` counts sentences of the middle."""
+
+    items: tuple[ExplanationAnswer, ...]
+    left_out: int
+
+
 class StateAnswer(Struct, frozen=True, kw_only=True):
     """A run's state after the event `seq`.
 

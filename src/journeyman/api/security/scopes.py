@@ -47,6 +47,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/runs"): "read",
     ("GET", "/runs/{run_id}"): "read",
     ("GET", "/runs/{run_id}/state"): "read",
+    ("GET", "/runs/{run_id}/why"): "read",
     ("GET", "/runs/{run_id}/events"): "read",
     ("GET", "/runs/{run_id}/tool_output"): "admin",
     ("POST", "/runs/{run_id}/cancel"): "run",

@@ -33,6 +33,7 @@ from journeyman.journal.journal import (
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
+from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Queries(Protocol):
 
     def state(self, run_id: str, at: int) -> Item:
         """Return the run's state after event `at`. Raises NotFoundError if there is no such run or event."""
+        ...
+
+    def explanations(self, run_id: str) -> Item:
+        """Return why the run did what it did, in the shape of `GET /runs/{id}/why`. Raises NotFoundError."""
         ...
 
     def tool_output(self, run_id: str) -> list[Item]:
@@ -138,6 +143,10 @@ class ServerQueries:
     def state(self, run_id: str, at: int) -> Item:
         state: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
         return state
+
+    def explanations(self, run_id: str) -> Item:
+        found: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}/why")
+        return found
 
     def tool_output(self, run_id: str) -> list[Item]:
         try:
@@ -238,6 +247,15 @@ class JournalFileQueries:
             return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
         item: Item = msgspec.to_builtins(state_answer(self._read(read)))
+        return item
+
+    def explanations(self, run_id: str) -> Item:
+        async def read(journal: Journal) -> Explanations:
+            await _run_row(journal, run_id)
+            entries = map(redacted_draft, await read_all(journal, run_id))
+            return explain((entry.seq, entry.at, entry.event) for entry in entries)
+
+        item: Item = msgspec.to_builtins(self._read(read))
         return item
 
     def tool_output(self, run_id: str) -> list[Item]:

@@ -182,6 +182,22 @@ def show_run(
             output.line(f"    {line}")
 
 
+@app.command("why")
+def explain_run(run_id: RunId, url: Url = None, json: Json = False) -> None:
+    """Say why a run asked, waited, retried, stopped, and what it cost."""
+    source, output = queries(read_settings(), url), CommandOutput(json=json)
+    found = source.explanations(find_run(source, run_id))
+    if json:
+        output.data(found)
+        return
+    for each in found["items"]:
+        output.line(f"{each['seq']:>5}  {each['sentence']}")
+    if found["left_out"]:
+        output.line(f"{found['left_out']} sentences of the middle are left out.")
+    if not found["items"]:
+        output.line("There is nothing to explain yet.")
+
+
 def _print_state(output: CommandOutput, state: dict[str, Any]) -> None:
     if output.json:
         output.data(state)

@@ -48,6 +48,7 @@ from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
+from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     ApprovalOutcome,
@@ -489,6 +490,23 @@ class Runs:
             raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
         entries = map(redacted_draft, await read_all(self._journal, run_id, at))
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
+
+    async def explanations(self, principal: str, run_id: str) -> Explanations:
+        """Return why the run asked, waited, retried, stopped, and what it cost, in sentences. Raises NotFoundError."""
+        row = await self.get(principal, run_id)
+        entries = map(redacted_draft, await read_all(self._journal, run_id))
+        events = ((entry.seq, entry.at, entry.event) for entry in entries)
+        return explain(events, await self._conditions(row))
+
+    async def _conditions(self, row: RunRow) -> Mapping[str, str]:
+        """Return when the tools of the run's agent ask, by their names. Empty: the agent is not here."""
+        if row.version is None:
+            return {}
+        try:
+            agent = await self._versions.of_version(row.agent or "", row.version)
+        except (LackingError, NewerDefinitionError):
+            return {}
+        return {spec.name: spec.policy.approval.when for spec in agent.spec.tools}
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
         """Return the open approvals of a principal, or of all principals if it is None, in the order of their ids."""

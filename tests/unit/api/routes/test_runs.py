@@ -62,6 +62,9 @@ async def test_runs() -> None:
 async def test_what_tools_printed() -> None:
     app = build_app(make_ports())
     await request(app, "POST", "/process", json={"user_input": "one"})
+    why = await get(app, "/runs/run_1/why")
+    assert set(why) == {"items", "left_out"}
+    assert (await request(app, "GET", "/runs/nope/why")).status == 404
     (printed,) = (await get(app, "/runs/run_1/tool_output"))["items"]
     assert (printed["call"], printed["tool"], printed["text"]) == ("m1.0", "pay", "paid\n")
     assert (await request(app, "GET", "/runs/nope/tool_output")).status == 404

@@ -12,7 +12,7 @@ from journeyman.cli.completion.tree import places
 
 CASES = {
     "ru": ["run", "runs"],
-    "runs ": ["cancel", "events", "export", "fork", "list", "replay", "retry", "show", "trace"],
+    "runs ": ["cancel", "events", "export", "fork", "list", "replay", "retry", "show", "trace", "why"],
     "runs sh": ["show"],
     "runs show ": ["last", "run_1"],  # what `journeyman completion --names runs` prints
     "runs show run_1 ": [],

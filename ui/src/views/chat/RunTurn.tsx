@@ -129,7 +129,7 @@ function TurnFoot({ view, last, edit, cancel, retry }: FootProps) {
       <Status status={view.status} />
       {wait && (
         <span>
-          {wait} <a href={to(["runs", view.run])}>Why?</a>
+          {wait} <a href={to(["runs", view.run], { tab: "why" })}>Why?</a>
         </span>
       )}
       {view.stoppedBy && <span>stopped by {view.stoppedBy}</span>}

@@ -19,8 +19,9 @@ import { ForkDialog } from "./ForkDialog";
 import { StateAt } from "./StateAt";
 import { StepDetails } from "./StepDetails";
 import { Waterfall } from "./Waterfall";
+import { Why } from "./Why";
 
-const TABS = { timeline: "Timeline", state: "State", events: "Events" } as const;
+const TABS = { timeline: "Timeline", why: "Why", state: "State", events: "Events" } as const;
 type Tab = keyof typeof TABS;
 
 /** One run: what it did on a time axis, its state at any event, and its events. */
@@ -32,8 +33,9 @@ export function RunPage({ run }: { run: string }) {
   const [forking, setForking] = useState(false);
   useShortcuts([
     { keys: "1", does: "Timeline", run: () => changeQuery({ tab: null }) },
-    { keys: "2", does: "State at an event", run: () => changeQuery({ tab: "state" }) },
-    { keys: "3", does: "Events", run: () => changeQuery({ tab: "events" }) },
+    { keys: "2", does: "Why", run: () => changeQuery({ tab: "why" }) },
+    { keys: "3", does: "State at an event", run: () => changeQuery({ tab: "state" }) },
+    { keys: "4", does: "Events", run: () => changeQuery({ tab: "events" }) },
     { keys: "f", does: "Fork the run", run: () => setForking(true) },
   ]);
   if (error && view.seq === 0)
@@ -73,6 +75,7 @@ export function RunPage({ run }: { run: string }) {
       </div>
       <div id="tab-content" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "timeline" && <Timeline followed={followed} />}
+        {tab === "why" && view.seq > 0 && <Why run={run} seq={view.seq} />}
         {tab === "state" && <StateAt run={run} last={view.seq} />}
         {tab === "events" && <EventList events={followed.events} turn={followed.turn} />}
       </div>
