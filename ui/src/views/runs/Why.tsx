@@ -1,7 +1,7 @@
 import { data } from "@journeyman/client";
 import { Notice } from "../../parts/Notice";
+import { Sentence } from "../../parts/Sentence";
 import { useResource } from "../../parts/useResource";
-import { visible } from "../../parts/visible";
 import { to } from "../../shell/address";
 import { server } from "../../shell/server";
 
@@ -18,8 +18,8 @@ export function Why({ run, seq }: { run: string; seq: number }) {
       <ol class="why">
         {why.data.items.map((each) => (
           <li key={`${each.seq} ${each.sentence}`}>
-            <span class={`why-kind ${each.kind}`}>{each.kind}</span>
-            <span>{visible(each.sentence)}</span>
+            <span class={`why-kind of-${each.kind}`}>{each.kind}</span>
+            <Sentence text={each.sentence} />
             <a href={to(["runs", run], { tab: "events", at: each.seq })}>event {each.seq}</a>
           </li>
         ))}
