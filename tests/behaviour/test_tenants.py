@@ -50,6 +50,7 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
     "name",
     "id",
     "order",
+    "q",
     "wait",
 }
 
@@ -164,6 +165,7 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
         "until": "2999-01-01T00:00:00Z",
         "id": run["run_id"][:12],
         "order": "newest",
+        "q": "thread",
     }
     for method, path, operation in tenants.operations():
         names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}

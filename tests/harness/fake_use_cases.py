@@ -385,6 +385,15 @@ class FakeThreads(Threads):
         rows = sorted(self.rows.values(), key=lambda row: row.key)
         return [row for row in rows if cursor is None or row.key > cursor][:limit]
 
+    async def previews(self, rows: Sequence[ThreadRow]) -> Mapping[str, str]:
+        return {row.key: "Where is it?" if row.next_no > 1 else "" for row in rows}
+
+    async def search(
+        self, principal: str, text: str, cursor: tuple[int, str] | None, limit: int
+    ) -> tuple[Sequence[ThreadRow], tuple[int, str] | None]:
+        rows = await self.newest(principal, cursor, limit)
+        return [row for row in rows if text in row.thread_id], None
+
     async def newest(
         self, principal: str, cursor: tuple[int, str] | None, limit: int, prefix: str = ""
     ) -> Sequence[ThreadRow]:

@@ -68,6 +68,15 @@ IdPrefix = Annotated[
     Query(max_length=200, description="The beginning of the id", json_schema_extra=_documented(_PLAIN)),
     AfterValidator(_plain),
 ]
+SearchText = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="Only those with this text in their id, title or first message, the newest first",
+        json_schema_extra=_documented(_PLAIN),
+    ),
+    AfterValidator(_plain),
+]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the previous page")]
 Moment = Annotated[
     datetime | None, Query(description="A time in RFC 3339. Without a zone it is UTC"), BeforeValidator(_dated)

@@ -13,9 +13,9 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, merge_patch_of, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, problems, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import After, Cursor, IdPrefix, PageSize, ThreadPath
+from journeyman.api.parameters import After, Cursor, IdPrefix, PageSize, SearchText, ThreadPath
 from journeyman.api.requests import key_of, user_message
-from journeyman.api.responses import json_response, page, run_summary
+from journeyman.api.responses import json_response, page, partial_page, run_summary
 from journeyman.api.schemas.runs import (
     AddedMessage,
     AddMessage,
@@ -63,21 +63,37 @@ def _add_collection(router: APIRouter, dependencies: ApiDependencies) -> None:
         body = convert(raw, CreateThread)
         key = key_of(context, "/threads", raw)
         row = await dependencies.threads.create(context.principal, body.thread_id, body.title, body.meta, key=key)
-        return json_response(thread_answer(row), 201)
+        return json_response(thread_answer(row, ""), 201)
 
-    @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
+    @router.get(
+        "/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer, partial=True)
+    )
     async def list_threads(
-        request: Request, order: Order = "id", id: IdPrefix = None, cursor: Cursor = None, limit: PageSize = 50
+        request: Request,
+        order: Order = "id",
+        id: IdPrefix = None,
+        q: SearchText = None,
+        cursor: Cursor = None,
+        limit: PageSize = 50,
     ) -> Response:
         principal = request_principal(request)
-        if order == "newest" or id:
+        stopped_at = None
+        if q:
+            place = cursors.timed_place("newest", cursor)
+            rows, stopped_at = await dependencies.threads.search(principal, q, place, limit + 1)
+            shown, following = cut(rows, limit, "newest", _newest_place)
+        elif order == "newest" or id:
             place = cursors.timed_place("newest", cursor)
             rows = await dependencies.threads.newest(principal, place, limit + 1, id or "")
-            shown, following = cut(rows, limit, "newest", lambda row: f"{row.updated_at}:{row.key}")
+            shown, following = cut(rows, limit, "newest", _newest_place)
         else:
             rows = await dependencies.threads.list(principal, cursors.text_place("threads", cursor), limit + 1)
             shown, following = cut(rows, limit, "threads", lambda row: row.key)
-        return page([thread_answer(row) for row in shown], following)
+        previews = await dependencies.threads.previews(shown)
+        items = [thread_answer(row, previews[row.key]) for row in shown]
+        if following is None and stopped_at is not None:
+            return partial_page(items, cursors.encode_cursor("newest", "{}:{}".format(*stopped_at)))
+        return page(items, following)
 
 
 def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
@@ -85,7 +101,8 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
         "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=response_schema(ThreadAnswer)
     )
     async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response(thread_answer(await dependencies.threads.get(request_principal(request), thread_id)))
+        row = await dependencies.threads.get(request_principal(request), thread_id)
+        return json_response(thread_answer(row, (await dependencies.threads.previews([row]))[row.key]))
 
     @router.delete(
         "/threads/{thread_id}",
@@ -174,17 +191,22 @@ def _add_context(router: APIRouter, dependencies: ApiDependencies) -> None:
         return json_response(client_part(context))
 
 
-def thread_answer(row: ThreadRow) -> ThreadAnswer:
-    """Describe a thread."""
+def thread_answer(row: ThreadRow, preview: str) -> ThreadAnswer:
+    """Describe a thread. `preview` is the beginning of its first message."""
     return ThreadAnswer(
         thread_id=row.thread_id,
         title=row.title,
+        preview=preview,
         meta=row.meta,
         active_run=row.active_run,
         messages=row.next_no - 1,
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
     )
+
+
+def _newest_place(row: ThreadRow) -> str:
+    return f"{row.updated_at}:{row.key}"
 
 
 def message_answer(row: MessageRow) -> MessageAnswer:

@@ -400,10 +400,14 @@ class EventAnswer(Struct, frozen=True):
 
 
 class ThreadAnswer(Struct, frozen=True, kw_only=True):
-    """A thread. `messages` counts its messages; `active_run` is the run in progress, if there is one."""
+    """A thread. `messages` counts its messages; `active_run` is the run in progress, if there is one.
+
+    `preview` is the beginning of its first message.
+    """
 
     thread_id: str
     title: str
+    preview: str
     meta: dict[str, JSON]
     active_run: str | None
     messages: int

@@ -19,6 +19,7 @@ from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.events import RunFailed
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import Message
+from journeyman.events.question import question_of
 from journeyman.events.redaction import redacted_arguments, redacted_draft, redacted_message
 from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import (
@@ -268,11 +269,17 @@ class JournalFileQueries:
         return self._read(lambda journal: read_recording(journal, run_id, self._environment))
 
     def threads(self, limit: int, prefix: str = "") -> list[Item]:
-        rows = self._read(lambda journal: journal.newest_threads(self._principal, None, limit, prefix))
-        return [_thread(row) for row in rows]
+        async def read(journal: Journal) -> list[Item]:
+            rows = await journal.newest_threads(self._principal, None, limit, prefix)
+            return [await _thread(journal, row) for row in rows]
+
+        return self._read(read)
 
     def thread(self, thread_id: str) -> Item:
-        return _thread(self._read(lambda journal: _thread_row(journal, ThreadRef(self._principal, thread_id))))
+        async def read(journal: Journal) -> Item:
+            return await _thread(journal, await _thread_row(journal, ThreadRef(self._principal, thread_id)))
+
+        return self._read(read)
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[MessageRow]:
@@ -389,10 +396,12 @@ def _entry(item: Item) -> Entry:
     )
 
 
-def _thread(row: ThreadRow) -> Item:
+async def _thread(journal: Journal, row: ThreadRow) -> Item:
+    first = await journal.messages(row.key, 1, 1)
     return {
         "thread_id": row.thread_id,
         "title": row.title,
+        "preview": question_of(first[0].message, None) if first else "",
         "meta": row.meta,
         "active_run": row.active_run,
         "messages": row.next_no - 1,

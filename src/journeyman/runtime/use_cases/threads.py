@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
+from journeyman.events.question import question_of
 from journeyman.events.redaction import redacted_message
 from journeyman.events.streams import (
     EventRef,
@@ -35,6 +36,7 @@ from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
+SEARCHED = 2_000  # threads that one search looks at, until its page is answered
 ERASE_SECONDS = 15.0  # for which an erasure waits for each run of the thread to end
 
 
@@ -92,6 +94,37 @@ class Threads:
         The cursor of the next page is (`updated_at`, `key`) of the last row.
         """
         return await self._journal.newest_threads(principal, cursor, limit, prefix)
+
+    async def previews(self, rows: Sequence[ThreadRow]) -> Mapping[str, str]:
+        """Return the beginning of the first message of each thread, on one line, by the threads' keys."""
+        return {row.key: await self._preview(row) for row in rows}
+
+    async def _preview(self, row: ThreadRow) -> str:
+        first = await self._journal.messages(row.key, 1, 1) if row.next_no > 1 else ()
+        return question_of(first[0].message, None) if first else ""
+
+    async def search(
+        self, principal: str, text: str, cursor: tuple[int, str] | None, limit: int
+    ) -> tuple[Sequence[ThreadRow], tuple[int, str] | None]:
+        """Return threads with `text` in their id, title or first message, whatever its case.
+
+        Those that were updated last come first. The second value is the cursor at which the search was broken off,
+        after SEARCHED threads; None: it has seen all, or found `limit`.
+        """
+        found: list[ThreadRow] = []
+        wanted = text.casefold()
+        for _ in range(SEARCHED // PAGE):
+            rows = await self._journal.newest_threads(principal, cursor, PAGE)
+            for row in rows:
+                shown = (row.thread_id, row.title, await self._preview(row))
+                if any(wanted in each.casefold() for each in shown):
+                    found.append(row)
+                if len(found) == limit:
+                    return found, None
+            if len(rows) < PAGE:
+                return found, None
+            cursor = (rows[-1].updated_at, rows[-1].key)
+        return found, cursor
 
     async def erase(self, principal: str, thread_id: str) -> None:
         """Cancel the thread's runs, then delete the thread, its messages and files, and the threads of child runs."""

@@ -10,6 +10,7 @@ from journeyman import tool
 from journeyman.errors import NotFoundError, StateError
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import HumanAnswer
+from journeyman.runtime.use_cases.threads import SEARCHED
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
@@ -61,3 +62,27 @@ async def test_the_thread_of_another_principal_is_not_found() -> None:
         with pytest.raises(NotFoundError):
             await runtime.threads.erase("other", "t")
         assert len(await runtime.threads.messages("local", "t", 0, 10)) == 2
+
+
+async def test_threads_are_found_by_id_title_and_first_message() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("x", "y", "z"))) as runtime:
+        for text, thread in (("Where is the LAMP?", "one"), ("Nothing", "lamp-2"), ("And then", "one")):
+            await runtime.runs.wait(await runtime.start(text, thread), 5)
+        await runtime.threads.create("local", "titled", "Lamps of the house")
+        await runtime.threads.create("local", "other", "Chairs")
+        rows, stopped_at = await runtime.threads.search("local", "lamp", None, 10)
+        assert ({row.thread_id for row in rows}, stopped_at) == ({"one", "lamp-2", "titled"}, None)
+        assert (await runtime.threads.previews(rows))["local/one"] == "Where is the LAMP?"
+        assert len((await runtime.threads.search("local", "lamp", None, 2))[0]) == 2
+        assert (await runtime.threads.search("another", "lamp", None, 10))[0] == []
+
+
+async def test_a_search_is_broken_off_and_goes_on_behind_what_it_saw() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("x"))) as runtime:
+        for number in range(SEARCHED + 5):
+            await runtime.threads.create("local", f"t{number}", "wanted" if number == 0 else "")
+        rows, stopped_at = await runtime.threads.search("local", "wanted", None, 10)
+        assert rows == []
+        assert stopped_at is not None
+        rows, stopped_at = await runtime.threads.search("local", "wanted", stopped_at, 10)
+        assert ([row.thread_id for row in rows], stopped_at) == (["t0"], None)

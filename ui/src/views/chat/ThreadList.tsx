@@ -1,4 +1,4 @@
-import { data } from "@journeyman/client";
+import { data, type Schemas } from "@journeyman/client";
 import { useEffect } from "preact/hooks";
 import { Icon } from "../../parts/Icon";
 import { More } from "../../parts/More";
@@ -52,6 +52,6 @@ export function ThreadList({ current, changes, close }: { current: string; chang
   );
 }
 
-function nameOf(thread: { title: string | null; thread_id: string; preview?: string }): string {
+function nameOf(thread: Schemas["ThreadAnswer"]): string {
   return thread.title || thread.preview || thread.thread_id;
 }

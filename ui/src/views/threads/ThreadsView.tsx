@@ -16,18 +16,18 @@ import { forbidden } from "../../shell/session";
 
 type Thread = Schemas["ThreadAnswer"];
 
-/** The threads, the last changed first: found by the beginning of their id, opened, and deleted. */
+/** The threads, the last changed first: found by id, title or first message, opened, and deleted. */
 export function ThreadsView() {
-  const id = address.value.query.get("id") ?? "";
-  const pages = usePages<Thread>(`threads ${id}`, (cursor) =>
+  const q = address.value.query.get("q") ?? "";
+  const pages = usePages<Thread>(`threads ${q}`, (cursor) =>
     data(
       server.requests.GET("/threads", {
-        params: { query: { order: "newest", id: id || undefined, cursor, limit: 50 } },
+        params: { query: { order: "newest", q: q || undefined, cursor, limit: 50 } },
       }),
     ),
   );
   const [leaving, setLeaving] = useState<Thread | null>(null);
-  useShortcuts([{ keys: "/", does: "Find a thread", run: () => document.getElementById("thread-id")?.focus() }]);
+  useShortcuts([{ keys: "/", does: "Find a thread", run: () => document.getElementById("thread-q")?.focus() }]);
   return (
     <div class="page">
       <header>
@@ -36,19 +36,15 @@ export function ThreadsView() {
       </header>
       <search class="filters">
         <label>
-          Thread id begins with
-          <input
-            id="thread-id"
-            value={id}
-            onChange={(event) => changeQuery({ id: event.currentTarget.value.trim() })}
-          />
+          Id, title or first message
+          <input id="thread-q" value={q} onChange={(event) => changeQuery({ q: event.currentTarget.value.trim() })} />
         </label>
       </search>
       {pages.error && <Notice error={pages.error} retry={pages.reload} />}
       {pages.items.length > 0 && <Table threads={pages.items} leave={setLeaving} />}
       <More pages={pages} />
       {!pages.loading && !pages.error && pages.items.length === 0 && (
-        <Empty title={id ? "No thread fits" : "There is no thread yet"}>
+        <Empty title={q ? "No thread fits" : "There is no thread yet"}>
           <p>
             A thread is a conversation: <a href={to("chat")}>begin one</a>, or by the API:
           </p>
@@ -81,7 +77,9 @@ function Table({ threads, leave }: { threads: Thread[]; leave: (thread: Thread) 
           {threads.map((thread) => (
             <tr key={thread.thread_id}>
               <td>
-                <a href={to(["chat", thread.thread_id])}>{visible(thread.title || thread.thread_id)}</a>
+                <a href={to(["chat", thread.thread_id])}>
+                  {visible(thread.title || thread.preview || thread.thread_id)}
+                </a>
                 {thread.active_run && (
                   <>
                     {" "}
