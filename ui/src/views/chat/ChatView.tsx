@@ -18,6 +18,7 @@ export function ChatView() {
   const thread = address.value.path[1] ?? "";
   const [listed, setListed] = useState(false);
   const [changes, setChanges] = useState(0);
+  const begun = useRef(""); // the thread that was begun here, whose writer goes on writing
   useShortcuts([
     { keys: "n", does: "New conversation", run: () => go(to("chat")) },
     { keys: "i", does: "Write a message", run: () => document.getElementById("message")?.focus() },
@@ -33,13 +34,27 @@ export function ChatView() {
           </button>
           <h1>{thread ? "Conversation" : "New conversation"}</h1>
         </div>
-        <Conversation thread={thread} key={thread} changed={() => setChanges((now) => now + 1)} />
+        <Conversation
+          thread={thread}
+          key={thread}
+          writing={thread !== "" && begun.current === thread}
+          changed={(on) => {
+            begun.current = on;
+            setChanges((now) => now + 1);
+          }}
+        />
       </div>
     </div>
   );
 }
 
-function Conversation({ thread, changed }: { thread: string; changed: () => void }) {
+interface ConversationProps {
+  thread: string;
+  writing: boolean;
+  changed: (thread: string) => void;
+}
+
+function Conversation({ thread, writing, changed }: ConversationProps) {
   const agents = useResource("agents", () => data(server.requests.GET("/agents")));
   const runs = usePages(`runs of ${thread}`, async (cursor) => {
     if (!thread) return { items: [] };
@@ -53,8 +68,8 @@ function Conversation({ thread, changed }: { thread: string; changed: () => void
   const end = useFollowedEnd(shown.length);
   const started = (run: string, on: string) => {
     setSent((now) => [...now, run]);
+    changed(on);
     if (on !== thread) go(to(["chat", on]), thread === "");
-    changed();
   };
   return (
     <>
@@ -72,13 +87,7 @@ function Conversation({ thread, changed }: { thread: string; changed: () => void
           <RunTurn key={run} run={run} last={run === shown.at(-1)} started={started} />
         ))}
       </div>
-      <Composer
-        thread={thread}
-        agents={agents.data?.items ?? []}
-        latest={latest}
-        running={shown.at(-1) ?? null}
-        started={started}
-      />
+      <Composer thread={thread} agents={agents.data?.items ?? []} latest={latest} writing={writing} started={started} />
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { ApiError, errorOf, type Schemas } from "@journeyman/client";
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Icon } from "../../parts/Icon";
 import { Notice } from "../../parts/Notice";
 import { visible } from "../../parts/visible";
@@ -14,12 +14,13 @@ interface Props {
   thread: string;
   agents: Schemas["AgentSummary"][];
   latest: string | null;
-  running: string | null;
+  /** Whether the message has the focus from the start. */
+  writing: boolean;
   started: (run: string, thread: string) => void;
 }
 
 /** What is sent next: text, files, the agent, and for a new thread its id and first context. */
-export function Composer({ thread, agents, latest, started }: Props) {
+export function Composer({ thread, agents, latest, writing, started }: Props) {
   const [text, setText] = useState("");
   const [files, setFiles] = useState<Attached[]>([]);
   const [own, setOwn] = useState("");
@@ -27,6 +28,10 @@ export function Composer({ thread, agents, latest, started }: Props) {
   const [error, setError] = useState<ApiError | null>(null);
   const [sending, setSending] = useState(false);
   const field = useId();
+  const message = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (writing) message.current?.focus();
+  }, [writing]);
   const reason = forbidden("run");
   const agent = address.value.query.get("agent") ?? latest ?? agents.find((each) => each.default)?.name ?? "";
 
@@ -69,6 +74,7 @@ export function Composer({ thread, agents, latest, started }: Props) {
       </label>
       <textarea
         id="message"
+        ref={message}
         rows={Math.min(10, Math.max(2, text.split("\n").length))}
         placeholder="Write a message. Enter sends, Shift+Enter begins a line."
         value={text}

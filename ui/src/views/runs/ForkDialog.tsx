@@ -15,7 +15,8 @@ interface Props {
 
 /** Asks where a fork begins and what it changes, makes it and goes to it. */
 export function ForkDialog({ view, at, close }: Props) {
-  const [from, setFrom] = useState(String(at ?? view.seq));
+  const last = view.endedAt ? view.seq - 1 : view.seq; // a run that has ended cannot go on from its end
+  const [from, setFrom] = useState(String(Math.min(at ?? last, last)));
   const [message, setMessage] = useState("");
   const [prompt, setPrompt] = useState("");
   const [version, setVersion] = useState("");
@@ -44,11 +45,11 @@ export function ForkDialog({ view, at, close }: Props) {
           stays as it is.
         </p>
         <label class="field">
-          After event (1 to {view.seq})
+          After event (1 to {last})
           <input
             type="number"
             min={1}
-            max={view.seq}
+            max={last}
             required
             value={from}
             onInput={(event) => setFrom(event.currentTarget.value)}
