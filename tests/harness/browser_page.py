@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -39,6 +40,12 @@ class BrowserPage:
             await part.get_by_text(text).first.wait_for(state="visible", timeout=WAIT_MS)
         except Exception as exc:
             raise AssertionError(f"{text!r} is not in {await part.inner_text()!r}; {self.complaints}") from exc
+
+    async def until(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true. Playwright's own wait breaks the page's policy."""
+        async with asyncio.timeout(WAIT_MS / 1000):
+            while not await self.page.evaluate(expression):
+                await asyncio.sleep(0.05)
 
     async def tab_to(self, name: str, role: str = "", most: int = 60) -> None:
         """Press Tab until the control with this name has the focus: a person without a mouse gets there."""

@@ -55,7 +55,7 @@ async def test_ten_tasks_without_a_mouse(tmp_path: Path) -> None:
             await page.has("May this call run?")
             await page.tab_to("Approve")
             await _keys(page, "Enter")
-            await page.has("Done with the buoy.")
+            await page.has("Done with the buoy.", ".turn:last-child .answered")
             assert env.effects_log.happened("guarded", "buoy-2")
         with task("4: find the run of a tool"):
             await _keys(page, "g", "r")
@@ -66,7 +66,7 @@ async def test_ten_tasks_without_a_mouse(tmp_path: Path) -> None:
             await page.page.wait_for_url("**/runs?tool=guarded")
             await page.has("buoy-2")
         with task("5: see what a step took and returned"):
-            await page.page.wait_for_function("document.querySelectorAll('td.question a').length === 1")
+            await page.until("document.querySelectorAll('td.question a').length === 1")
             await page.page.evaluate("document.querySelector('#view').focus()")
             await _to_first_run(page)
             await page.has("Timeline")

@@ -14,7 +14,9 @@ interface Props {
 
 const BEYOND = 4;
 
-/** A list of rows of one height, of which only those in sight are in the document. */
+/** A list of rows of one height, of which only those in sight are in the document.
+ *
+ * Rows have no keys: while the list scrolls, their elements are used again for other rows. */
 export function VirtualList({ count, row, label, shown, children, scrolled }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ first: 0, last: 30 });

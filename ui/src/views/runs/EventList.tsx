@@ -40,7 +40,6 @@ export function EventList({ events, turn }: { events: StoredEvent[]; turn: numbe
             if (!one) return null;
             return (
               <button
-                key={one.seq}
                 type="button"
                 role="option"
                 tabIndex={-1}

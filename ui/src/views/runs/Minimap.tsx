@@ -18,27 +18,30 @@ interface Props {
 }
 
 /** All steps of a long run at a glance. A click goes to the step there; the frame is what the list shows. */
-export function Minimap({ steps, axis, seen, choose }: Props) {
+export function Minimap({ steps, axis, seen: [first, last], choose }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    if (canvas.current) draw(canvas.current, steps, axis, seen);
-  });
+    if (canvas.current) draw(canvas.current, steps, axis);
+  }, [steps, axis.begin, axis.length]);
+  const share = (rows: number) => `${(Math.max(0, rows) / steps.length) * 100}%`;
   return (
-    <canvas
-      ref={canvas}
-      class="minimap"
-      height={HEIGHT}
-      role="img"
-      aria-label={`All ${steps.length} steps. The list below has them by name.`}
-      onClick={(event) => {
-        const box = event.currentTarget.getBoundingClientRect();
-        choose(Math.min(steps.length - 1, Math.floor(((event.clientY - box.top) / box.height) * steps.length)));
-      }}
-    />
+    <div class="minimap">
+      <canvas
+        ref={canvas}
+        height={HEIGHT}
+        role="img"
+        aria-label={`All ${steps.length} steps. The list below has them by name.`}
+        onClick={(event) => {
+          const box = event.currentTarget.getBoundingClientRect();
+          choose(Math.min(steps.length - 1, Math.floor(((event.clientY - box.top) / box.height) * steps.length)));
+        }}
+      />
+      <div class="minimap-seen" style={{ top: share(first), height: `max(3px, ${share(last - first)})` }} />
+    </div>
   );
 }
 
-function draw(canvas: HTMLCanvasElement, steps: Step[], axis: Axis, [first, last]: [number, number]): void {
+function draw(canvas: HTMLCanvasElement, steps: Step[], axis: Axis): void {
   const width = canvas.clientWidth;
   if (canvas.width !== width) canvas.width = width;
   const context = canvas.getContext("2d");
@@ -54,6 +57,4 @@ function draw(canvas: HTMLCanvasElement, steps: Step[], axis: Axis, [first, last
       context.fillRect(at.left * width, place * row, Math.max(2, at.width * width), Math.max(1, row));
     });
   }
-  context.strokeStyle = style.color;
-  context.strokeRect(0.5, first * row + 0.5, width - 1, Math.max(3, (last - first) * row) - 1);
 }

@@ -34,9 +34,7 @@ export function Waterfall({ view, steps, chosen, choose }: Props) {
       <VirtualList count={steps.length} row={ROW} label="Steps of the run" shown={chosen} scrolled={scrolled}>
         {(place) => {
           const step = steps[place];
-          return step ? (
-            <Bar key={place} step={step} axis={axis} chosen={place === chosen} choose={() => choose(place)} />
-          ) : null;
+          return step ? <Bar step={step} axis={axis} chosen={place === chosen} choose={() => choose(place)} /> : null;
         }}
       </VirtualList>
     </>
