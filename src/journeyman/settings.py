@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     run_slots_per_principal: int = Field(512, ge=1, le=100_000)
     run_backlog: int = Field(8192, ge=1, le=1_000_000)  # runs that wait for a slot, and how many are of one principal
     run_backlog_per_principal: int = Field(4096, ge=1, le=1_000_000)
+    accept_backlog: int = Field(2048, ge=1, le=1_000_000)  # requests that wait to be written, and how many are of one
+    accept_backlog_per_principal: int = Field(1024, ge=1, le=1_000_000)
     enable_cache: bool = True
     cache_ttl: float = Field(3600, ge=0)
 

@@ -14,10 +14,10 @@ from journeyman.journal.transactions import Transactions
 draft = Codec().draft
 
 
-def accept(run: str, thread: str = "", text: str = "hi", claim: bool = False) -> Batch:
+def accept(run: str, thread: str = "", text: str = "hi", claim: bool = False, owner: str = "") -> Batch:
     event = RunAccepted(thread=thread or f"ann/{run}", principal="ann", input=user(text))
     mine = IdempotencyClaim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=99) if claim else None
-    return Batch(at=1, appends=(Append(stream=run, drafts=(draft(event),)),), accept=True, claim=mine)
+    return Batch(at=1, appends=(Append(stream=run, drafts=(draft(event),)),), accept=True, claim=mine, owner=owner)
 
 
 def say(run: str, text: str) -> Batch:

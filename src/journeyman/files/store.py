@@ -131,8 +131,10 @@ class FileStore:
             unused_since=now,
         )
         try:
-            await self._journal.commit(Batch(at=now, appends=(), files=(row,), most_file_bytes=self._limits.all))
-        except StateError:
+            most = self._limits.all
+            batch = Batch(at=now, appends=(), files=(row,), most_file_bytes=most, accept=True, owner=principal)
+            await self._journal.commit(batch)
+        except (StateError, ResourceError):
             await self._in_thread(self._blobs.delete, id)
             raise
         stored = await self._journal.file_with(principal, row.sha256) or row

@@ -172,7 +172,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 1  # of the runs that this batch starts
     max_queued: int = 16
     most_runs: tuple[MostRuns, ...] = ()
-    accept: bool = False  # new work: written after results of running runs, refused first when the queue is full
+    accept: bool = False  # a new request: written after results of running runs, refused when too many wait
+    owner: str = ""  # of a new request: whose share of the places of those that wait it takes
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

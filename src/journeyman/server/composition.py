@@ -22,6 +22,7 @@ from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite.accept_lane import AcceptPlaces
 from journeyman.journal.sqlite.file_bytes import files_folder
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
@@ -286,6 +287,7 @@ def _journal(settings: Settings, hub: FactHub) -> Journal:
     return SqliteJournal(
         file,
         batch_size=settings.batch_size,
+        accepts=AcceptPlaces(settings.accept_backlog, settings.accept_backlog_per_principal),
         hook=hub.group_committed,
         accept_rollback=settings.accept_rollback,
     )

@@ -33,6 +33,7 @@ from journeyman.journal.journal import (
     ThreadRow,
     ToolOutputRow,
 )
+from journeyman.journal.sqlite.accept_lane import AcceptPlaces
 from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.commit_note import CommitNote, read_position
 from journeyman.journal.sqlite.connection import (
@@ -73,7 +74,8 @@ class SqliteJournal:
     pages go to two reader threads.
 
     `read_only` takes no lock and refuses commits, to read beside a running server. `hook` is called on the loop after
-    each group commit. `accept_rollback` is the number of the loss of commits that is accepted, or ANY_ROLLBACK. For
+    each group commit. `max_queue` results and as many new requests as `accepts` has places for may wait to be written.
+    `accept_rollback` is the number of the loss of commits that is accepted, or ANY_ROLLBACK. For
     tests: `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each), `idle_seconds` (between two looks at the
     file) and `mounts` (the table of mounts).
     """
@@ -84,6 +86,7 @@ class SqliteJournal:
         *,
         batch_size: int = 100,
         max_queue: int = 1024,
+        accepts: AcceptPlaces = AcceptPlaces(),
         read_only: bool = False,
         vfs: str | None = None,
         synchronous: Synchronous = "FULL",
@@ -96,6 +99,7 @@ class SqliteJournal:
         self._path = real_path(Path(path))
         self._batch_size = batch_size
         self._max_queue = max_queue
+        self._accepts = accepts
         self._read_only = read_only
         self._vfs = vfs
         self._synchronous: Synchronous = synchronous
@@ -137,6 +141,7 @@ class SqliteJournal:
             self._committed,
             batch_size=self._batch_size,
             max_queue=self._max_queue,
+            accepts=self._accepts,
             checkpoint_pages=self._checkpoint_pages,
             guard=CommitGuard(db, self._path, watch, self._note),
             hook=self._hook,

@@ -1,7 +1,8 @@
 """The writer thread: commits what waits as one group, checkpoints, and settles the group with one call into the loop.
 
-Batches wait in two queues: results of running runs are written before new accepts. A group is one transaction. A batch
-that is refused fails alone; a failed COMMIT fails the whole group.
+Batches wait in two lanes, each with its own bound: results of running runs are written before new requests, whose
+owners take turns. A group is one transaction. A batch that is refused fails alone; a failed COMMIT fails the whole
+group.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from typing import Any
 import apsw
 import msgspec
 
-from journeyman.errors import JournalLostError, ResourceError, StateError, StorageError
+from journeyman.errors import JournalLostError, StateError, StorageError
 from journeyman.exhaustion import exhausted_by
 from journeyman.journal.journal import Batch, Committed
+from journeyman.journal.sqlite.accept_lane import AcceptLane, AcceptPlaces
 from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.connection import translate
 from journeyman.journal.sqlite.tables import SqliteTables
 from journeyman.journal.transactions import Transactions
 
 IDLE_SECONDS = 1.0  # between two looks at the file while nothing is written
+MOST_OVERTAKEN = 4  # groups of results alone, after which new requests that wait get half of a group
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +50,12 @@ def ignore_group(group: GroupCommitted) -> None:
 class Ticket:
     """Submitted work: the port's `Pending`. The writer thread sets its outcome, the loop's thread settles it."""
 
-    __slots__ = ("_done", "_error", "_result", "_waiters", "size", "truncate", "weight", "work")
+    __slots__ = ("_done", "_error", "_result", "_waiters", "accept", "owner", "size", "truncate", "weight", "work")
 
     def __init__(self, work: Batch | Callable[[Transactions], Any], weight: int, truncate: bool = False) -> None:
         self.work = work
+        self.accept = isinstance(work, Batch) and work.accept
+        self.owner = work.owner if isinstance(work, Batch) else ""
         self.weight = weight  # number of events
         self.size = 0  # bytes of its events
         self.truncate = truncate  # empty the WAL before the ticket is settled
@@ -108,6 +113,7 @@ class Writer:
         *,
         batch_size: int,
         max_queue: int,
+        accepts: AcceptPlaces,
         checkpoint_pages: int,
         guard: CommitGuard,
         hook: Callable[[GroupCommitted], None] = ignore_group,
@@ -126,18 +132,20 @@ class Writer:
         self._tables = SqliteTables(db)
         self._transactions = Transactions(self._tables)
         self._results: deque[Ticket] = deque()
-        self._accepts: deque[Ticket] = deque()
+        self._accepts: AcceptLane[Ticket] = AcceptLane(accepts)
+        self._overtaken = 0  # groups since one had a new request, or none waited
         self._wake_up: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._asleep = False
         self._stopping = False
         self._failed: StorageError | None = None  # no more commits until a restart
         self._refusing: StorageError | None = None  # the last commit failed, later ones may succeed
         self._in_flight = 0  # tickets submitted and not settled
+        self._results_in_flight = 0  # those of them that are no new requests
         self._unwritten_bytes = 0  # of their events
         self._waiting: list[asyncio.Future[None]] = []  # callers that wait for room in the queue
         self._wal_pages = 0
         self._checkpointed_at = 0
-        self._counts = {"commits": 0, "batches": 0, "events": 0, "refused": 0, "checkpoints": 0}
+        self._counts = {"commits": 0, "batches": 0, "events": 0, "refused": 0, "checkpoints": 0, "turned_away": 0}
         self._commit_seconds = 0.0
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
@@ -153,46 +161,51 @@ class Writer:
         weight = sum([len(append.drafts) for append in batch.appends])
         ticket = Ticket(batch, weight)
         ticket.size = sum([len(draft.data) for append in batch.appends for draft in append.drafts])
-        return self._enqueue(ticket, self._accepts if batch.accept else self._results)
+        return self._enqueue(ticket)
 
     def call(self, job: Callable[[Transactions], Any], truncate: bool = False) -> Ticket:
         """Queue a job, which the writer thread runs in a transaction."""
-        return self._enqueue(Ticket(job, 1, truncate), self._results)
+        return self._enqueue(Ticket(job, 1, truncate))
 
     async def room(self) -> None:
-        """Wait until the queue is no longer full."""
+        """Wait until the lane of results is no longer full."""
         while self.full:
             waiter = self._loop.create_future()
             self._waiting.append(waiter)
             await waiter
 
-    def _enqueue(self, ticket: Ticket, tickets: deque[Ticket]) -> Ticket:
-        refusal = self._refusal(tickets is self._accepts)
+    def _enqueue(self, ticket: Ticket) -> Ticket:
+        refusal = self._refusal(ticket)
         if refusal is not None:
             ticket.fail(refusal)
             ticket.settle()
             return ticket
         self._in_flight += 1
         self._unwritten_bytes += ticket.size
-        tickets.append(ticket)
+        if ticket.accept:
+            self._accepts.put(ticket)
+        else:
+            self._results_in_flight += 1
+            self._results.append(ticket)
         if self._asleep:  # the writer thread looks at its queues once more after it has set this
             self._asleep = False
             self._wake_up.put(None)
         return ticket
 
-    def _refusal(self, accept: bool) -> Exception | None:
-        """Return why nothing can be queued now. Returns None if it can."""
+    def _refusal(self, ticket: Ticket) -> Exception | None:
+        """Return why a ticket cannot be queued now. Returns None if it can."""
         if self._failed is not None:
             return self._failed
         if self._stopping:
             return StorageError("the journal is closed")
-        if accept and self.full:
-            return ResourceError("Too much is waiting to be written. Try again in a second.", retry_after=1)
-        return None
+        refusal = self._accepts.refusal(ticket.owner) if ticket.accept else None
+        self._counts["turned_away"] += refusal is not None
+        return refusal
 
     @property
     def full(self) -> bool:
-        return self._in_flight >= self._max_queue
+        """Whether the lane of results is full."""
+        return self._results_in_flight >= self._max_queue
 
     @property
     def healthy(self) -> bool:
@@ -225,6 +238,10 @@ class Writer:
         self._in_flight -= len(group)
         for ticket in group:
             self._unwritten_bytes -= ticket.size
+            if ticket.accept:
+                self._accepts.settle(ticket)
+            else:
+                self._results_in_flight -= 1
             ticket.settle()
         committed = [each for ticket in group if (each := ticket.committed) is not None]
         self._on_commit(committed)
@@ -268,10 +285,7 @@ class Writer:
         return True
 
     def _take(self) -> list[Ticket]:
-        """Wait for work. Returns the next group: results first, up to `batch_size` events but at least one batch.
-
-        Returns an empty list when the writer has to stop.
-        """
+        """Wait for work. Returns the next group. Returns an empty list when the writer has to stop."""
         while not (self._results or self._accepts):
             if self._stopping:
                 return []
@@ -279,14 +293,28 @@ class Writer:
             if not (self._results or self._accepts or self._stopping):
                 self._sleep()
             self._asleep = False
+        return self._next_group()
+
+    def _next_group(self) -> list[Ticket]:
+        """Return up to `batch_size` events, but at least one batch: results first, unless requests were overtaken."""
         group: list[Ticket] = []
-        room = self._batch_size
-        for tickets in (self._results, self._accepts):
-            while tickets and (not group or tickets[0].weight <= room):
-                ticket = tickets.popleft()
-                room -= ticket.weight
-                group.append(ticket)
+        if self._overtaken >= MOST_OVERTAKEN:
+            self._take_accepts(group, self._batch_size // 2)
+        room = self._batch_size - sum([ticket.weight for ticket in group])
+        while self._results and (not group or self._results[0].weight <= room):
+            ticket = self._results.popleft()
+            room -= ticket.weight
+            group.append(ticket)
+        self._take_accepts(group, room)
+        overtaken = bool(self._accepts) and not any(ticket.accept for ticket in group)
+        self._overtaken = self._overtaken + 1 if overtaken else 0
         return group
+
+    def _take_accepts(self, group: list[Ticket], room: int) -> None:
+        """Add new requests to a group, in turns. An empty group takes one however many events it has."""
+        while self._accepts and (ticket := self._accepts.take(room if group else None)) is not None:
+            room -= ticket.weight
+            group.append(ticket)
 
     def _sleep(self) -> None:
         """Wait until there is work, or until it is time to look at the file."""

@@ -67,7 +67,8 @@ class Submission:
         Raises ThreadBusyError, QueueFullError (`too_many_runs` if a quota is exceeded), IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
-        self._check_capacity(principal, appends)
+        owner = share_of(principal, _thread_of(appends))
+        self._check_capacity(owner)
         at = self._clock.now()
         claim = idempotency_claim(principal, key, at, run_id)
         scopes = self._quota_scopes(principal, agent, origin)
@@ -80,6 +81,7 @@ class Submission:
             definitions=(definition,) if definition else (),
             epoch=self._journal.epoch,
             accept=True,
+            owner=owner,
             most_runs=most_runs(scopes),
         )
         pending = self._journal.submit(batch)
@@ -94,7 +96,7 @@ class Submission:
         self._scheduler.start_accepted(run_id, committed)
         return Submitted(run_id)
 
-    def _check_capacity(self, principal: str, appends: Sequence[Append]) -> None:
+    def _check_capacity(self, owner: str) -> None:
         if self._scheduler.stopping:
             raise ResourceError("The server is shutting down. Try again shortly.", code="shutting_down", retry_after=1)
         waiting = self._scheduler.backlog
@@ -103,7 +105,6 @@ class Submission:
         if waiting >= self._backlog.limit:
             text = "Too many runs are waiting for a slot. Try again shortly."
             raise ResourceError(text, code="overloaded", retry_after=2)
-        owner = share_of(principal, _thread_of(appends))
         if self._scheduler.backlog_of(owner) >= self._backlog.share:
             text = "Too many of your runs are waiting for a slot. Try again when some of them have ended."
             raise ResourceError(text, code="overloaded", retry_after=2)

@@ -16,6 +16,7 @@ from journeyman.events.streams import (
     ThreadRef,
     last_hidden_key,
     principal_stream,
+    share_of,
     thread_key_of,
     thread_stream,
 )
@@ -193,7 +194,7 @@ class Threads:
         """Apply a JSON Merge Patch to the thread's context and return it. Raises ValidationError over 32 KiB."""
         row = await self.get(principal, thread_id)
         check_context(row.context, patch)
-        await self._append(thread_stream(row.key), ContextChanged(scope="thread", patch=patch))
+        await self._append(thread_stream(row.key), ContextChanged(scope="thread", patch=patch), principal)
         return (await self.get(principal, thread_id)).context
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
@@ -203,16 +204,22 @@ class Threads:
     async def patch_global_context(self, principal: str, patch: dict[str, JSON]) -> dict[str, JSON]:
         """Apply a JSON Merge Patch to the principal's context and return it. Raises ValidationError over 32 KiB."""
         check_context(await self._journal.global_context(principal), patch)
-        await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch))
+        await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch), principal)
         return await self._journal.global_context(principal)
 
-    async def _append(
-        self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
-    ) -> EventRef:
-        """Append an event and return its name, or that of the event that an earlier request with the key appended."""
-        batch = self._batch(stream, event)
-        if key is not None:
-            batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))
+    async def _append(self, stream: str, event: Event, principal: str, key: IdempotencyKey | None = None) -> EventRef:
+        """Append an event and return its name, or that of the event that an earlier request with the key appended.
+
+        Raises ResourceError (`overloaded`) while too many requests wait to be written.
+        """
+        at = self._clock.now()
+        batch = Batch(
+            at=at,
+            appends=(Append(stream=stream, drafts=(self._codec.draft(event),)),),
+            claim=idempotency_claim(principal, key, at),
+            accept=True,
+            owner=share_of(principal, stream),
+        )
         committed = await self._journal.commit(batch)
         if committed.replay is not None:
             return EventRef.parse(committed.replay)

@@ -29,6 +29,7 @@ _TOOL_GAUGES = {
 _JOURNAL = {
     "batches": ("journeyman_journal_batches", "Batches committed: one or more make a group."),
     "refused": ("journeyman_journal_batches_refused", "Batches refused: stale epoch, closed approval, busy thread."),
+    "turned_away": ("journeyman_journal_accepts_refused", "Requests refused because too many waited to be written."),
     "checkpoints": ("journeyman_journal_checkpoints", "Checkpoints of the write-ahead log."),
 }
 _BREAKER = {"closed": 0.0, "half_open": 1.0, "open": 2.0}

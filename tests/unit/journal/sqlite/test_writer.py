@@ -10,14 +10,16 @@ import pytest
 
 from journeyman.errors import ResourceError, StorageError
 from journeyman.journal.journal import Batch, RunFilter
+from journeyman.journal.sqlite.accept_lane import AcceptPlaces
 from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.writer import MOST_OVERTAKEN
 from journeyman.journal.transactions import Transactions
 from tests.harness.sqlite_batches import Gate, accept, say
 from tests.unit.journal.sqlite.test_journal import BrokenDisk
 
 
 async def test_accepts_are_refused_when_full_and_results_wait(path: Path) -> None:
-    journal = SqliteJournal(path, max_queue=3)
+    journal = SqliteJournal(path, max_queue=1, accepts=AcceptPlaces(2, 2))
     await journal.open()
     await journal.commit(accept("r0"))
     gate = Gate(journal)
@@ -29,10 +31,69 @@ async def test_accepts_are_refused_when_full_and_results_wait(path: Path) -> Non
     await asyncio.sleep(0)
     assert not result.done()
     assert journal.stats()["queue_depth"] == 3
+    assert journal.stats()["turned_away"] == 1
     gate.open()
     assert (await result).entries
     assert [bool((await ticket).entries) for ticket in waiting] == [True, True]
     await journal.commit(accept("r3"))
+    await journal.close()
+
+
+async def test_new_requests_of_one_owner_leave_room_for_another_and_for_results(path: Path) -> None:
+    journal = SqliteJournal(path, max_queue=2, accepts=AcceptPlaces(8, 4))
+    await journal.open()
+    await journal.commit(accept("r0"))
+    gate = Gate(journal)
+    flood = [journal.submit(accept(f"a{number}", owner="ann")) for number in range(4)]
+    with pytest.raises(ResourceError, match="Too many of your requests"):
+        await journal.commit(accept("a4", owner="ann"))
+    other, result = journal.submit(accept("b0", owner="bob")), journal.submit(say("r0", "result"))
+    gate.open()
+    assert (await other).entries
+    assert (await result).entries
+    assert all([bool((await ticket).entries) for ticket in flood])
+    assert (await journal.commit(accept("a4", owner="ann"))).entries
+    await journal.close()
+
+
+async def test_new_requests_are_written_in_turns(path: Path) -> None:
+    journal = SqliteJournal(path, batch_size=1)
+    await journal.open()
+    gate = Gate(journal)
+    gate.reached()
+    settled: list[str] = []
+
+    async def note(run: str, owner: str) -> None:
+        await journal.commit(accept(run, owner=owner))
+        settled.append(run)
+
+    tasks = [asyncio.ensure_future(note(f"a{number}", "ann")) for number in range(20)]
+    tasks.append(asyncio.ensure_future(note("b", "bob")))
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(*tasks)
+    assert settled[:3] == ["a0", "b", "a1"]
+    await journal.close()
+
+
+async def test_results_overtake_new_requests_a_few_times_only(path: Path) -> None:
+    journal = SqliteJournal(path, batch_size=2)
+    await journal.open()
+    await journal.commit(accept("r0"))
+    gate = Gate(journal)
+    gate.reached()
+    settled: list[str] = []
+
+    async def note(name: str, batch: Batch) -> None:
+        await journal.commit(batch)
+        settled.append(name)
+
+    batches = {"accept": accept("r1"), **{f"{number}": say("r0", "x") for number in range(30)}}
+    tasks = [asyncio.ensure_future(note(name, batch)) for name, batch in batches.items()]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(*tasks)
+    assert settled.index("accept") == 2 * MOST_OVERTAKEN
     await journal.close()
 
 
