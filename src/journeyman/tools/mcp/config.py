@@ -29,11 +29,11 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class McpTimeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """The time limits of an MCP client in seconds, and the limit of pages. A call has its own time limit."""
+    """The time limits of an MCP client in seconds. A call has its own time limit."""
 
     probe: float = 10.0  # for the answer to the first request; a server that does not answer it is an older one
     opening: float = 30.0  # to start or reach the server, agree on a revision and read its tools
-    request: float = 15.0  # for a request that is not a call
+    request: float = 15.0  # for a request that is not a call, and for all pages of a list together
     grace: float = 2.0  # for which the application's start waits for all servers
     call_wait: float = 2.0  # for which a call waits for a connection that is being opened
     exit: float = 1.0  # for a process to end by itself
@@ -42,7 +42,6 @@ class McpTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     stable: float = 20.0  # after which a connection counts as good, and pauses start again at the first one
     debounce: float = 0.2  # between a change and reading the tools again, so that many changes are read once
     refresh: float = 300.0  # between two readings of the tools if no change is announced
-    pages: int = 50  # of a list of tools
 
 
 def mcp_tool_name(server: str, tool: str, *, hashed: bool = False) -> str:

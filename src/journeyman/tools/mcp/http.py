@@ -44,9 +44,13 @@ _MAX_REFUSAL = 64 * 1024
 
 
 class _ReadPosition(msgspec.Struct):
-    """How far an answer was read. `wanted`: the id of the reply to look for; None to read to the end."""
+    """How far an answer was read. `wanted`: the id of the reply to look for; None to read to the end.
+
+    `room`: bytes that may still be read; None: only each message has a limit.
+    """
 
     wanted: str | None
+    room: int | None = None
     last_id: str | None = None
     retry_seconds: float = 1.0
 
@@ -55,6 +59,13 @@ class _ReadPosition(msgspec.Struct):
         self.last_id = event.id or self.last_id
         if event.retry is not None:
             self.retry_seconds = min(event.retry / 1000, 30.0)
+
+    def read(self, count: int) -> None:
+        """Count bytes of the answer. Raises ValueError if there is no room for them."""
+        if self.room is not None:
+            self.room -= count
+            if self.room < 0:
+                raise ValueError("the answer is larger than it may be")
 
 
 class HttpChannel:
@@ -82,7 +93,7 @@ class HttpChannel:
     async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         if self._lost.is_set():
             raise LostError(self._reason)
-        position = _ReadPosition(outgoing.id)
+        position = _ReadPosition(outgoing.id, outgoing.most_bytes)
         try:
             reply = await self._exchange(self._post(request(outgoing), outgoing.seconds, outgoing.headers), position)
             return reply or await self._resume(position, outgoing.seconds)
@@ -138,7 +149,7 @@ class HttpChannel:
                 self._session = response.headers.get("mcp-session-id") or self._session
             if _is_stream(response):
                 return await self._read_stream(response, position)
-            message = decode_rpc(await response.read(MAX_MESSAGE))
+            message = decode_rpc(await response.read(MAX_MESSAGE if position.room is None else position.room))
             if message is None or not message.is_reply or message.id != position.wanted:
                 text = f"the MCP server {self._name} answered with something that is no reply to the request"
                 raise ServiceError(text, code="service_bad_reply")
@@ -193,13 +204,14 @@ class HttpChannel:
         reader = SseReader(MAX_MESSAGE)
         try:
             while piece := await response.chunk():
+                position.read(len(piece))
                 for event in reader.feed(piece):
                     yield event
         except ServiceError as exc:
             if exc.code != "service_cut" or position.last_id is None:
                 raise
         except ValueError as exc:
-            text = f"the MCP server {self._name} answered with more than {MAX_MESSAGE} bytes"
+            text = f"the MCP server {self._name} answered with more than the {MAX_MESSAGE} bytes that are read of it"
             raise ServiceError(text, code="service_reply_too_large") from exc
 
     async def _refusal(self, response: Response, wanted: str | None) -> ServiceError:

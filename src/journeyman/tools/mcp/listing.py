@@ -17,7 +17,6 @@ from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
 from journeyman.tools.schema.arguments import CodeCheck, SchemaCheck, check_for_schema
 from journeyman.tools.spec import ToolSpec
 
-MAX_TOOLS = 128  # of one server
 MAX_NAME = 200  # characters of a tool's name on its server
 MAX_DESCRIPTION = 2000  # characters of a description, or of any text in a schema
 MAX_SCHEMA = 32 * 1024  # bytes
@@ -44,12 +43,15 @@ class Listing(msgspec.Struct, frozen=True):
     refused: tuple[str, ...] = ()
 
 
-def listing_of(server: str, described: Sequence[JSON]) -> Listing:
-    """Read the tools that a server describes; those that cannot be used are refused one by one."""
+def listing_of(server: str, described: Sequence[JSON], cut: str = "") -> Listing:
+    """Read the tools that a server describes; those that cannot be used are refused one by one.
+
+    `cut`: a sentence about those that were not read.
+    """
     tools: dict[str, McpTool] = {}
     refused: list[str] = []
-    names = _names(server, described[:MAX_TOOLS])
-    for entry in described[:MAX_TOOLS]:
+    names = _names(server, described)
+    for entry in described:
         try:
             tool = _tool(server, entry, names)
         except (ValueError, ToolError, RecursionError) as exc:
@@ -59,8 +61,8 @@ def listing_of(server: str, described: Sequence[JSON]) -> Listing:
             refused.append(f"{_shown(entry)}: another tool has the name {tool.spec.name} already")
         else:
             tools[tool.spec.name] = tool
-    if len(described) > MAX_TOOLS:
-        refused.append(f"the server offers {len(described)} tools: only the first {MAX_TOOLS} are used")
+    if cut:
+        refused.append(cut)
     return Listing(dict(sorted(tools.items())), tuple(refused))
 
 

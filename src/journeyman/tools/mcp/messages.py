@@ -37,6 +37,7 @@ class RpcMessage(msgspec.Struct):
     params: dict[str, Any] = {}
     result: dict[str, Any] | None = None
     error: RpcFault | None = None
+    size: int = 0  # bytes of the message; never what the message itself says
 
     @property
     def is_reply(self) -> bool:
@@ -45,13 +46,17 @@ class RpcMessage(msgspec.Struct):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to a server. `headers` are for HTTP; `seconds` is the idle timeout of the answer."""
+    """A request to a server. `headers` are for HTTP; `seconds` is the idle timeout of the answer.
+
+    `most_bytes`: what may be read for the answer, notifications before it included; None: each message has a limit.
+    """
 
     id: str
     method: str
     params: dict[str, JSON]
     headers: dict[str, str] = {}
     seconds: float
+    most_bytes: int | None = None
 
 
 class RemoteError(ServiceError):
@@ -95,9 +100,11 @@ _decoder = msgspec.json.Decoder(RpcMessage)
 def decode_rpc(data: bytes | str) -> RpcMessage | None:
     """Return the message in `data`; None if it is not a message."""
     try:
-        return _decoder.decode(data)
+        message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
+    message.size = len(data)
+    return message
 
 
 def request(outgoing: Outgoing) -> bytes:

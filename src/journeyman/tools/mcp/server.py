@@ -259,9 +259,9 @@ class McpServer:
         """Read the server's tools, and report them if they have changed or the connection is new."""
         self._reads += 1
         reading = self._reads
-        described = await session.tools()
+        pages = await session.tools()
         # In a thread, since compiling a hostile schema may take long.
-        listing = await asyncio.to_thread(listing_of, self.name, self._clean(described))
+        listing = await asyncio.to_thread(listing_of, self.name, self._clean(pages.described), pages.cut)
         if reading < self._read:
             return  # a reading that was begun later has ended before
         self._read = reading

@@ -25,6 +25,7 @@ from journeyman.tools.mcp.messages import (
     envelope,
 )
 from journeyman.tools.mcp.parameter_headers import Mirrored, header_value, parameter_headers
+from journeyman.tools.mcp.tool_pages import ToolPages
 
 _DAY = 86_400.0
 _CLIENT: dict[str, JSON] = {"name": "journeyman", "version": "1"}  # the client's version, not the package's
@@ -82,20 +83,23 @@ class Session:
         if not await self._discover():
             await self._initialize()
 
-    async def tools(self) -> list[JSON]:
-        """Return the server's descriptions of its tools, from all pages of the list."""
-        described: list[JSON] = []
-        cursors: set[str] = set()
-        params: dict[str, JSON] = {}
-        for _ in range(self._timeouts.pages):
-            page = await self._request("tools/list", params, self._timeouts.request)
-            tools, cursor = page.get("tools"), page.get("nextCursor")
-            described += tools if isinstance(tools, list) else []
-            if not isinstance(cursor, str) or cursor in cursors:
+    async def tools(self) -> ToolPages:
+        """Read the server's descriptions of its tools, page by page, within bounds.
+
+        Raises ServiceError (`service_reply_too_large` if the first page is too large).
+        """
+        pages, more = ToolPages(), True
+        while more:
+            params: dict[str, JSON] = {} if pages.cursor is None else {"cursor": pages.cursor}
+            try:
+                page = await self._reply("tools/list", params, self._timeouts.request, most_bytes=pages.room)
+            except ServiceError as exc:
+                if pages.cursor is None or exc.code != "service_reply_too_large":
+                    raise
+                pages.stop()
                 break
-            cursors.add(cursor)
-            params = {"cursor": cursor}
-        return described
+            more = pages.add(page.result or {}, page.size)
+        return pages
 
     async def call(self, call: ToolsCall, seconds: float, on_progress: OnProgress) -> dict[str, Any]:
         """Make a `tools/call` and return its result. `seconds`: the idle timeout. A cancellation is sent to the server.
@@ -181,6 +185,19 @@ class Session:
         on_progress: OnProgress | None = None,
     ) -> dict[str, Any]:
         """Send a request through the guard and return the result. Raises RemoteError if the reply is an error."""
+        return (await self._reply(method, params, seconds, headers, on_progress)).result or {}
+
+    async def _reply(
+        self,
+        method: str,
+        params: dict[str, JSON],
+        seconds: float,
+        headers: dict[str, str] | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        most_bytes: int | None = None,
+    ) -> RpcMessage:
+        """Send a request through the guard and return the reply. Raises RemoteError if it is an error."""
         request_id = self._ids.new("mcp")
         meta = envelope(_CLIENT) if self.version == STATELESS_VERSION else {}
         if on_progress is not None:
@@ -192,6 +209,7 @@ class Session:
             params={**params, "_meta": {**params.get("_meta", {}), **meta}} if meta else params,
             headers={"Mcp-Method": method, **(headers or {})} if self.version == STATELESS_VERSION else {},
             seconds=seconds,
+            most_bytes=most_bytes,
         )
         try:
             reply = await self._guard(self._name, lambda: self._channel.send_request(outgoing))
@@ -199,7 +217,7 @@ class Session:
             self._progress.pop(request_id, None)
         if reply.error is not None:
             raise RemoteError(reply.error)
-        return reply.result or {}
+        return reply
 
     def notified(self, message: RpcMessage) -> None:
         """Handle a notification: the tools changed, or a call made progress. Others are ignored."""

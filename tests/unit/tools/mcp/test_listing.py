@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.tools.mcp.listing import MAX_DESCRIPTION, MAX_TOOLS, listing_of, unknown_tool
+from journeyman.tools.mcp.listing import MAX_DESCRIPTION, listing_of, unknown_tool
 
 
 def entry(name: str = "read", **changes: Any) -> dict[str, Any]:
@@ -37,12 +37,10 @@ def test_a_tool_that_cannot_be_used_costs_only_itself(bad: Any) -> None:
     assert (list(listing.tools), len(listing.refused)) == (["files__write"], 1)
 
 
-def test_a_name_is_given_once_and_a_list_has_an_end() -> None:
+def test_a_name_is_given_once_and_what_was_not_read_is_said() -> None:
     twice = listing_of("files", [entry(), entry()])
     assert (len(twice.tools), len(twice.refused)) == (1, 1)
-    many = listing_of("files", [entry(f"t{n}") for n in range(MAX_TOOLS + 1)])
-    assert len(many.tools) == MAX_TOOLS
-    assert f"only the first {MAX_TOOLS}" in many.refused[0]
+    assert listing_of("files", [entry()], "the rest is not read").refused == ("the rest is not read",)
 
 
 def test_names_that_collide_get_a_hash_of_the_servers_own_name_in_any_order() -> None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from journeyman.clock import SystemClock
+from journeyman.egress.transport import FakeReply, FakeTransport, Request
 from journeyman.errors import ServiceError
 from journeyman.ids import SequentialIds
-from journeyman.tools.mcp.config import McpTimeouts
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
+from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.messages import STATELESS_VERSION, Outgoing, RemoteError, RpcFault, RpcMessage
 from journeyman.tools.mcp.session import IDEMPOTENCY_KEY, Session, ToolsCall
+from journeyman.tools.mcp.tool_pages import MAX_LIST, MAX_PAGES, MAX_TOOLS
 
 
 class Channel:
@@ -21,6 +25,7 @@ class Channel:
         self.sent: list[Outgoing] = []
         self.told: list[str] = []
         self.agreed: list[str | None] = []
+        self.size = 0
 
     async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         self.sent.append(outgoing)
@@ -29,7 +34,7 @@ class Channel:
             answer = answer(outgoing)
         if answer is None:
             return RpcMessage(id=outgoing.id, error=RpcFault(-32601, "no such method"))
-        return RpcMessage(id=outgoing.id, result=answer)
+        return RpcMessage(id=outgoing.id, result=answer, size=self.size)
 
     async def notify(self, method: str, params: Any) -> None:
         self.told.append(method)
@@ -70,7 +75,58 @@ async def test_all_pages_of_a_list_are_read_and_a_circle_ends() -> None:
         tool, cursor = pages[outgoing.params.get("cursor")]
         return {"tools": [tool], "nextCursor": cursor}
 
-    assert await session(Channel(tools_list=page)).tools() == [{"name": "a"}, {"name": "b"}]
+    read = await session(Channel(tools_list=page)).tools()
+    assert (read.described, read.cut) == ([{"name": "a"}, {"name": "b"}], "")
+
+
+async def test_a_list_without_an_end_is_left_while_it_is_read() -> None:
+    """Tools, pages or bytes: no more is asked for than may be used."""
+
+    def endless(tools: int) -> Channel:
+        return Channel(tools_list=lambda outgoing: {"tools": [{}] * tools, "nextCursor": outgoing.id})
+
+    many, empty = endless(100), endless(0)
+    assert len((await session(many).tools()).described) == MAX_TOOLS
+    assert len(many.sent) == 2
+    assert "more than 50 pages" in (await session(empty).tools()).cut
+    assert len(empty.sent) == MAX_PAGES
+
+
+async def test_what_a_list_has_taken_is_not_left_for_its_next_page() -> None:
+    channel = Channel(tools_list=lambda outgoing: {"tools": [{}], "nextCursor": outgoing.id})
+    channel.size = MAX_LIST // 3
+    read = await session(channel).tools()
+    assert "is over 8388608 bytes" in read.cut
+    assert [outgoing.most_bytes for outgoing in channel.sent] == [MAX_LIST - channel.size * n for n in range(4)]
+    assert len(read.described) == 3
+
+
+async def test_a_next_page_that_is_too_large_leaves_the_tools_before_it() -> None:
+    def page(outgoing: Outgoing) -> dict[str, Any]:
+        if outgoing.params:
+            raise ServiceError("too large", code="service_reply_too_large")
+        return {"tools": [{"name": "a"}], "nextCursor": "2"}
+
+    read = await session(Channel(tools_list=page)).tools()
+    assert read.described == [{"name": "a"}]
+    assert "the rest is not read" in read.cut
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_bytes_of_a_list_are_counted_while_they_arrive(kind: str) -> None:
+    """One long page, or notices without an end before it."""
+    notice = b'data: {"method": "notifications/message", "params": {"data": "' + b"x" * (1 << 20) + b'"}}\n\n'
+
+    class Endless(FakeTransport):
+        def take(self, request: Request) -> FakeReply:
+            return FakeReply((notice for _ in range(99)), headers={"Content-Type": kind})
+
+    transport = Endless()
+    channel = HttpChannel(McpServerConfig(name="files", url="http://files"), transport, SystemClock())
+    with pytest.raises(ServiceError) as refused:
+        await Session("files", channel, SequentialIds(), McpTimeouts()).tools()
+    assert refused.value.code == "service_reply_too_large"
+    assert transport.open == 0
 
 
 async def test_a_call_carries_its_key_and_its_progress_comes_back() -> None:
