@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     allowed_hosts: Names = ()
     cors_origins: Names = ()
     trusted_proxies: Names = ()
+    connections: int = Field(4096, ge=1, le=1_000_000)  # open at one time, and how many are of one address
+    connections_per_address: int = Field(1024, ge=1, le=1_000_000)
     request_wait_seconds: float = Field(120, gt=0, le=3600)
     enable_ssl: bool | None = None
     ssl_cert_path: Path | None = None

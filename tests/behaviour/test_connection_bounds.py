@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import uvicorn
 
+from journeyman.server.serving.connection_places import ConnectionPlaces, PlaceLimits
 from journeyman.server.serving.connections import (
     AnsweringSocket,
     BoundedProtocol,
@@ -20,11 +21,14 @@ from journeyman.server.serving.connections import (
     with_connection_bounds,
 )
 
-BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8, send_seconds=0.5)
+BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, send_seconds=0.5)
+LIMITS = PlaceLimits(connections=8, per_address=6, probes=2)
 LARGE = 30 << 20  # bytes, more than the kernel keeps for a client
 MESSAGES: dict[str, Any] = {"bytes": bytes(LARGE), "text": "é" * (LARGE // 2)}
 SENT: list[str] = []  # large messages of WebSockets that were sent to their end
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+CLOSING = REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+TRUSTED: set[str] = set()  # addresses without a share
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -38,6 +42,12 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
             pass
         with suppress(OSError):  # what an answer under way meets
             await send({"type": "websocket.send", "text": "hello"})
+        return
+    if scope["path"] == "/hold":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"held", "more_body": True})
+        await receive()
+        await receive()
         return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
@@ -70,9 +80,10 @@ class Bounded(uvicorn.Server):
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        hello, port=0, log_level="critical", http=with_connection_bounds(BOUNDS), ws=ReadingSocket, lifespan="off"
-    )
+    TRUSTED.clear()
+    places = ConnectionPlaces(LIMITS, TRUSTED.__contains__)
+    http = with_connection_bounds(BOUNDS, places)
+    config = uvicorn.Config(hello, port=0, log_level="critical", http=http, ws=ReadingSocket, lifespan="off")
     server = Bounded(config)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(5):
@@ -195,17 +206,77 @@ async def test_a_request_in_time_is_answered_and_may_be_followed_by_another(port
     writer.close()
 
 
+async def opened(port: int, request: bytes = REQUEST, until: bytes = b"hello") -> tuple[Any, Any]:
+    """A connection on which the request was sent and answered so far."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(3):
+        await reader.readuntil(until)
+    return reader, writer
+
+
+HOLDING = REQUEST.replace(b"GET /", b"GET /hold")  # is answered, and never to its end
+
+
 async def test_one_connection_too_many_is_told_to_come_again(port: int) -> None:
-    opened = []
-    for _ in range(BOUNDS.connections):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(REQUEST)
-        await reader.readuntil(b"hello")
-        opened.append((reader, writer))
+    held = [await opened(port, HOLDING, b"held") for _ in range(LIMITS.per_address)]
     answer = await say(port, REQUEST)
-    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after" in answer
-    for _, writer in opened:
+    assert b"of your address" in answer
+    for _, writer in held:
+        writer.close()
+
+
+async def test_the_connection_that_is_idle_longest_makes_room(port: int) -> None:
+    idle = [await opened(port) for _ in range(LIMITS.per_address)]
+    _, newest = await opened(port)
+    async with asyncio.timeout(3):
+        assert await idle[0][0].read() == b""
+    idle[1][1].write(REQUEST)
+    async with asyncio.timeout(3):
+        assert (await idle[1][0].readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+    for _, writer in idle:
+        writer.close()
+    newest.close()
+
+
+async def test_heads_that_are_not_sent_keep_nobody_out(port: int) -> None:
+    """Silent and slow connections are idle, so that one who sends a request finds a place."""
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(LIMITS.per_address)]
+    slow[0][1].write(b"GET / HTTP/1.1\r\nx-slow: ")
+    _, writer = await opened(port)
+    async with asyncio.timeout(3):
+        answer = await slow[0][0].read()
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 503 ", b"HTTP/1.1 408 "))
+    writer.close()
+    for _, each in slow:
+        each.close()
+
+
+async def test_a_socket_keeps_its_place_until_it_ends(port: int) -> None:
+    upgrade = b"GET /ws HTTP/1.1\r\nhost: x\r\n" + UPGRADE + b"\r\n"
+    sockets = [await opened(port, upgrade, b"\r\n\r\n") for _ in range(LIMITS.per_address)]
+    assert (await say(port, REQUEST)).startswith(b"HTTP/1.1 429 ")
+    for _, writer in sockets:
+        writer.close()
+    async with asyncio.timeout(3):
+        while (await say(port, CLOSING)).startswith(b"HTTP/1.1 429 "):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("request_", [CLOSING, b"GET /ws HTTP/1.1\r\nhost: x\r\n" + UPGRADE + b"\r\n"])
+async def test_when_all_places_have_a_request_probes_alone_are_answered(port: int, request_: bytes) -> None:
+    """As from many addresses: this one is trusted."""
+    TRUSTED.add("127.0.0.1")
+    held = [await opened(port, HOLDING, b"held") for _ in range(LIMITS.connections)]
+    answer = await say(port, request_)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"Too many connections" in answer
+    assert (await say(port, CLOSING.replace(b"GET /", b"GET /livez"))).startswith(b"HTTP/1.1 200 ")
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(LIMITS.probes)]
+    assert (await say(port, CLOSING.replace(b"GET /", b"GET /readyz?x"))).startswith(b"HTTP/1.1 200 ")
+    for _, writer in [*held, *silent]:
         writer.close()
 
 

@@ -42,7 +42,7 @@ def test_every_metric_has_its_place_on_the_dashboard_or_is_a_detail() -> None:
     shown = " ".join(query for _, query in queries())
     details = {"build_info", "guard_slots", "guard_retry_budget", "guard_rate_delay_seconds", "breaker_changes"}
     details |= {"runs_lacking", "journal_batches", "journal_batches_refused", "journal_accepts_refused"}
-    details |= {"journal_checkpoints"}
+    details |= {"journal_checkpoints", "connections_refused"}
     details |= {f"tool_{name}" for name in ("requested", "error_rate", "average_duration", "p50", "p95")}
     names = {each.name.removeprefix("journeyman_") for each in families()}
     assert {name for name in names if not re.search(rf"journeyman_{name}(?:_total|_bucket|_sum)?\b", shown)} == details

@@ -34,6 +34,10 @@ class TrustedProxies:
                 break
         return client
 
+    def includes(self, peer: str) -> bool:
+        """Return whether the address of a peer is that of a trusted proxy."""
+        return bool(self._networks) and self._trusts(ip_address_of(peer))
+
     def _trusts(self, address: IpAddress | None) -> bool:
         return address is not None and any(address in network for network in self._networks)
 

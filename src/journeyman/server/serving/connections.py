@@ -1,10 +1,11 @@
-"""What uvicorn's connections lack: limits of a request's head and of connections, half-closed clients, HTTP/1.0."""
+"""What uvicorn's connections lack: places, limits of a request's head, half-closed clients, HTTP/1.0."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -19,11 +20,21 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from journeyman.api.disconnects import HALF_CLOSED
+from journeyman.api.routes.health import PROBES
 from journeyman.exhaustion import exhausted_by
+from journeyman.server.serving.connection_places import ConnectionPlaces, Reason
 
 READ_BYTES = 64 << 10
 SLICE_BYTES = 256 << 10  # of a large message on a WebSocket
 HEAD_BYTES = 64 << 10
+_PROBES = tuple(probe.encode() for probe in PROBES)
+_REFUSALS: dict[Reason, tuple[HTTPStatus, str]] = {
+    "full": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections: try again in a moment."),
+    "address": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many connections of your address: close some, or try again in a moment.",
+    ),
+}
 # The head of a WebSocket's request is read once more, by `websockets`, whose own limits are 8 KiB a line and 128 lines.
 http11.MAX_LINE_LENGTH, http11.MAX_NUM_HEADERS = HEAD_BYTES, HEAD_BYTES // 4
 
@@ -33,7 +44,6 @@ class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
 
     head_seconds: float = 10.0  # from the connection, or the request's first byte, to the end of its headers
     head_bytes: int = HEAD_BYTES
-    connections: int = 4096  # open at once, WebSockets left out
     send_seconds: float = 30.0  # for which a client may read next to nothing of what was written
 
 
@@ -59,9 +69,10 @@ class WriteProgress:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """An HTTP connection with limits. `with_connection_bounds` sets them."""
+    """An HTTP connection with limits. `with_connection_bounds` sets them, and the places that connections share."""
 
     bounds = ConnectionBounds()
+    places = ConnectionPlaces()
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -69,14 +80,36 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._since_head = 0  # bytes that were received since the last head: at least those of the next one
         self._half_closed = False
+        self._has_place = True
         self.progress = WriteProgress(self.bounds.send_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.bounds.connections:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections: try again in a moment.")
+        if (reason := self.places.take(self, self.client[0] if self.client else "")) is not None:
+            self._refuse(*_REFUSALS[reason])
             return
         self.waiting_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.places.leave(self)
+        super().connection_lost(exc)
+
+    def make_room(self) -> None:
+        """Close the connection, which has no request in progress, for another one."""
+        if self._head_bytes:
+            self._refuse(*_REFUSALS["full"])
+        else:
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to a WebSocket, which keeps its place."""
+        if not self._has_place:
+            self._refuse(*_REFUSALS["full"])
+            return
+        super().handle_websocket_upgrade()
+        upgraded = self.transport.get_protocol()
+        if isinstance(upgraded, AnsweringSocket):
+            upgraded.leave_place = partial(self.places.leave, self)
 
     def data_received(self, data: bytes) -> None:
         waited = self.waiting_since is not None
@@ -110,6 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise ValueError("the head is too large")  # the parser stops; `send_400_response` sends no second answer
         self.waiting_since, self._head_bytes, self._since_head = None, 0, self._chunk_bytes
+        self._has_place = self.places.begin(self, probe=self.url.partition(b"?")[0].endswith(_PROBES))
         super().on_headers_complete()
 
     def _size_of_head(self) -> int:
@@ -132,10 +166,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._half_closed and self.cycle.response_complete:
+        if not self.cycle.response_complete:  # the next of several requests that came together
+            return
+        self.places.rest(self)
+        if self._half_closed:
             self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        app = app if self._has_place else _answer_full
         wrapped: Any = _Unchunked(app, cycle) if cycle.scope["http_version"] == "1.0" else app
         super()._start_asgi_task(cycle, wrapped)
 
@@ -158,6 +196,15 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.transport.write(_answer(status, text, "retry-after: 1\r\n"))
         self.transport.close()
+
+
+async def _answer_full(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request on a connection that has its place for probes, and close it."""
+    status, text = _REFUSALS["full"]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
+    headers += [(b"retry-after", b"1"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 class _Unchunked:
@@ -192,6 +239,12 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         self.progress = WriteProgress(self.bounds.send_seconds)
+        self.leave_place: Callable[[], None] | None = None  # None: the place is still that of the HTTP connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.leave_place is not None:
+            self.leave_place()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -239,9 +292,13 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
 
-def with_connection_bounds(bounds: ConnectionBounds) -> type[BoundedProtocol]:
-    """Return a protocol class with these limits, as uvicorn expects it."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})
+def with_connection_bounds(bounds: ConnectionBounds, places: ConnectionPlaces | None = None) -> type[BoundedProtocol]:
+    """Return a protocol class with these limits and places, as uvicorn expects it."""
+    return type(
+        "BoundedProtocol",
+        (BoundedProtocol,),
+        {"bounds": bounds, "places": ConnectionPlaces() if places is None else places},
+    )
 
 
 def _answer(status: HTTPStatus, text: str, more: str = "") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 from collections.abc import Callable
 
 from journeyman.exhaustion import exhausted_by
@@ -13,6 +14,15 @@ log = logging.getLogger(__name__)
 
 def _open_one() -> int:
     return os.open(os.devnull, os.O_RDONLY)
+
+
+def most_connections(wanted: int, soft: int | None = None) -> int:
+    """Return how many connections may be open: as many as wanted, or three quarters of the files that may be.
+
+    `soft` replaces the limit of this process, for tests.
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if soft is None else soft
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft * 3 // 4))
 
 
 class DescriptorWatch:

@@ -14,12 +14,14 @@ from contextlib import contextmanager
 import uvicorn
 
 from journeyman.api.dependencies import RequestLimits
+from journeyman.api.security.client_address import TrustedProxies
 from journeyman.journal.sqlite.file_lock import publish_address
 from journeyman.llm.routing import Models
 from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
+from journeyman.server.serving.connection_places import ConnectionPlaces, PlaceLimits
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
-from journeyman.server.serving.descriptors import DescriptorWatch
+from journeyman.server.serving.descriptors import DescriptorWatch, most_connections
 from journeyman.server.serving.garbage_collection import FrozenObjects
 from journeyman.server.serving.ready_line import ready_line
 from journeyman.server.serving.start_signals import StartSignals
@@ -40,7 +42,8 @@ async def listen(app: App, early: StartSignals) -> int:
     if listening is None:
         await app.stop()
         return EXIT_CONFIGURATION
-    server = _Server(_config(app), app)
+    places = _places(app)
+    server = _Server(_config(app, places), app, places)
     with server.signals(early):  # before the ready line, whose reader may send one
         _announce(app, listening)
         await server.serve([listening])
@@ -50,11 +53,12 @@ async def listen(app: App, early: StartSignals) -> int:
 class _Server(uvicorn.Server):
     """A uvicorn server that drains the runs before it waits for connections, which an open stream would never end."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, places: ConnectionPlaces) -> None:
         super().__init__(config)
         self._app = app
         self._clients_stopped = False
         self._descriptors = DescriptorWatch()
+        self._places = places
         self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
         self.failed = False  # the server ended by itself
         self._hurried = asyncio.Event()
@@ -95,7 +99,9 @@ class _Server(uvicorn.Server):
     def _each_second(self) -> None:
         if self._clients_stopped:  # a second ago: their requests have ended, and left cycles that hold large answers
             gc.collect()
-        self._clients_stopped = sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._clients_stopped = sweep(self.server_state.connections, now)
+        self._places.warn(now)
         self._frozen.renew_after_reload()
         self._descriptors.look()
         self._exit_if_disk_failed()
@@ -137,7 +143,17 @@ def _is_unplanned(record: logging.LogRecord) -> bool:
     return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
-def _config(app: App) -> uvicorn.Config:
+def _places(app: App) -> ConnectionPlaces:
+    """Return the places for connections; addresses have no share while AUTH_MODE is off: all are this machine."""
+    settings, application = app.settings, app.application
+    assert application is not None
+    most = most_connections(settings.connections)
+    share = most if settings.auth_mode == "off" else min(settings.connections_per_address, most)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    return ConnectionPlaces(PlaceLimits(most, share), proxies.includes, application.observers.server.connection_refused)
+
+
+def _config(app: App, places: ConnectionPlaces) -> uvicorn.Config:
     settings = app.settings
     return uvicorn.Config(
         app,
@@ -147,7 +163,7 @@ def _config(app: App) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        http=with_connection_bounds(ConnectionBounds()),
+        http=with_connection_bounds(ConnectionBounds(), places),
         ws=AnsweringSocket,
         ws_max_size=RequestLimits().body_bytes,
         timeout_keep_alive=75,

@@ -180,6 +180,9 @@ class ServerMetrics:
             "journeyman_http_request_duration_seconds", "Time until the response began.", "method", "route"
         )
         self.problems = Counter("journeyman_http_problems", "Requests answered with an error, by its code.", "code")
+        self.connections = Counter(
+            "journeyman_connections_refused", "Connections refused, or closed for others.", "reason"
+        )
         self.retries = Counter("journeyman_guard_retries", "Outgoing calls that were repeated.", "guard", "code")
         self.withheld = Counter(
             "journeyman_guard_retries_withheld", "Retries not made, because the retry budget was spent.", "guard"
@@ -202,6 +205,10 @@ class ServerMetrics:
         self.seconds.observe(request.seconds, (method, route))
         if request.code:
             self.problems.add((request.code,))
+
+    def connection_refused(self, reason: str) -> None:
+        """Count a connection that got no place, or made room for another one."""
+        self.connections.add((reason,))
 
     def signalled(self, signal: Signal) -> None:
         """Count a guard's signal."""

@@ -41,3 +41,14 @@ def test_without_trusted_proxies_the_peer_is_the_client() -> None:
 def test_a_long_header_is_not_read_to_its_end() -> None:
     long = b"6.6.6.6, " + b"10.0.0.1, " * 10_000 + b"10.0.0.1"
     assert TrustedProxies(TRUSTED).client("10.0.0.1", long) == "10.0.0.1"
+
+
+def test_which_peers_are_proxies() -> None:
+    trusted = TrustedProxies(TRUSTED)
+    assert [trusted.includes(peer) for peer in ("10.1.2.3", "::ffff:10.1.2.3", "203.0.113.9", "")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not TrustedProxies(()).includes("10.1.2.3")

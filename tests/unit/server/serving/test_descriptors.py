@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 
 import pytest
 
-from journeyman.server.serving.descriptors import DescriptorWatch
+from journeyman.server.serving.descriptors import DescriptorWatch, most_connections
 
 
 def test_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -33,3 +34,9 @@ def test_a_look_keeps_nothing_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     DescriptorWatch().look()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_connections_leave_files_for_others() -> None:
+    assert most_connections(4096, soft=1024) == 768
+    assert most_connections(100, soft=1024) == 100
+    assert most_connections(4096, soft=resource.RLIM_INFINITY) == 4096
