@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     run_backlog_per_principal: int = Field(4096, ge=1, le=1_000_000)
     accept_backlog: int = Field(2048, ge=1, le=1_000_000)  # requests that wait to be written, and how many are of one
     accept_backlog_per_principal: int = Field(1024, ge=1, le=1_000_000)
+    call_patches: int = Field(1000, ge=1, le=10**9)  # of contexts, by one tool call; and their bytes together
+    call_patch_bytes: int = Field(4 << 20, ge=1, le=1 << 40)
+    call_log_lines: int = Field(10_000, ge=1, le=10**9)  # of one tool call in a worker process
+    call_progress_reports: int = Field(10_000, ge=1, le=10**9)  # of one tool call
     enable_cache: bool = True
     cache_ttl: float = Field(3600, ge=0)
 

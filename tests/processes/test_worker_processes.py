@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from journeyman.clock import ManualClock
 from journeyman.ids import SequentialIds
+from journeyman.tools.call_bounds import CallBounds
 from journeyman.tools.executor import Executor
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.pool import WorkerPool, scrubbed_environment
@@ -60,6 +61,7 @@ def call(registry, workers, request_for, host, printed):
         SequentialIds(),
         timeout_seconds=5,
         on_printed=lambda request, text: printed.append((request.spec.name, text)),
+        bounds=CallBounds(log_lines=20, reports=10, patches=5),
     )
 
     async def make(name: str, **arguments):
@@ -182,6 +184,17 @@ async def test_a_thread_of_an_earlier_call_cannot_act_for_the_next_one(registry,
     assert outcome.result == "woken"
     assert host.shown == ["alive"]
     assert "from the grave" not in caplog.text
+
+
+async def test_a_call_that_says_too_much_is_cut_and_the_log_says_so_once(call, host, caplog):
+    caplog.set_level("WARNING")
+    assert (await call("chatty", lines=50, patches=5)).result == "said"
+    assert len([each for each in caplog.messages if each.startswith("line ")]) == 20
+    assert len([each for each in caplog.messages if "is dropped" in each]) == 2
+    assert len(host.shown) == 10
+    refused = await call("chatty", lines=0, patches=6)
+    assert "changes contexts at most 5 times" in refused.failure.message
+    assert len(host.patches) == 10
 
 
 async def test_captured_output_goes_to_the_log(call, caplog):

@@ -23,6 +23,7 @@ from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.call_bounds import CallBounds
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.process.pool import WorkerPool
@@ -42,8 +43,14 @@ def executor_of(
     outputs: ToolOutputs,
 ) -> Executor:
     """Return the executor of tools."""
-    bounds = settings.timeout_seconds, settings.max_retries
-    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http, outputs.keep)
+    limits = settings.timeout_seconds, settings.max_retries
+    bounds = CallBounds(
+        patches=settings.call_patches,
+        patch_bytes=settings.call_patch_bytes,
+        log_lines=settings.call_log_lines,
+        reports=settings.call_progress_reports,
+    )
+    return Executor(registry, workers, clock, random.Random(), ids, *limits, cache, http, outputs.keep, bounds)
 
 
 def transport_of(public_only: bool) -> Transport:

@@ -23,6 +23,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.streams import share_of
 from journeyman.ids import Ids
 from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.call_bounds import CallBounds
 from journeyman.tools.failures import TransientToolError, UnansweredToolError, detail_of, failure_of, readable
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.rate_limits import ToolRateLimits
@@ -50,7 +51,7 @@ class Executor:
     """Executes calls whose arguments have been checked and which have been approved.
 
     `timeout_seconds` and `max_retries` are the defaults for tools that do not set their own. `on_printed` is called
-    with what a call prints in its worker process.
+    with what a call prints in its worker process. `bounds` are those of what a call sends to its run.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Executor:
         cache: ToolCache | None = None,
         http: HttpSender | None = None,
         on_printed: OnPrinted = ignore_printed,
+        bounds: CallBounds = CallBounds(),
     ) -> None:
+        self._bounds = bounds
         self._registry = registry
         self._workers = workers
         self._clock = clock
@@ -90,7 +93,7 @@ class Executor:
         cache = self._cache if request.spec.policy.is_cacheable else None
         if cache is not None and (cached := await cache.get(request)) is not None:
             return ToolOutcome(result=cached, duration_ms=self._since(started), attempts=0, cached=True)
-        call = _Call(request, RunToolHost(host, request, self._http))
+        call = _Call(request, RunToolHost(host, request, self._http, self._bounds))
         result: str | TextWithFiles | None = None
         try:
             result = await self._with_retries(tool, call)

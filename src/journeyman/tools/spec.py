@@ -208,6 +208,10 @@ class ToolHost(CallHost, Protocol):
         """Send a request, within the tool's permissions and the limits of its service. Raises ServiceError."""
         ...
 
+    def may_log(self) -> bool:
+        """Count a line that the code logs in a worker process. Returns False if it is to be dropped."""
+        ...
+
 
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a call ended. Exactly one of `result` and `failure` is set, unless `unknown` or `question` is.

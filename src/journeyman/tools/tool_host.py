@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
+from journeyman.tools.call_bounds import CallAllowance, CallBounds
 from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered
 
 
@@ -24,12 +25,15 @@ class RunToolHost:
     `started` counts the tries, also those that an invoker makes itself behind a guard.
     """
 
-    __slots__ = ("_first", "_host", "_http", "_spec", "question", "started")
+    __slots__ = ("_allowance", "_first", "_host", "_http", "_spec", "question", "started")
 
-    def __init__(self, host: CallHost, request: CallRequest, http: HttpSender | None) -> None:
+    def __init__(
+        self, host: CallHost, request: CallRequest, http: HttpSender | None, bounds: CallBounds = CallBounds()
+    ) -> None:
         self._host = host
         self._spec = request.spec
         self._http = http
+        self._allowance = CallAllowance(bounds, request)
         self._first = request.attempt
         self.started = 0
         self.question: Question | None = None  # the first one without an answer, even if the code went on
@@ -40,11 +44,17 @@ class RunToolHost:
         self.started = attempt - self._first + 1
 
     def progress(self, value: str | float) -> None:
-        """Show progress to clients that follow the run."""
-        self._host.progress(value)
+        """Show progress to clients that follow the run, unless the call has reported too often."""
+        if self._allowance.report():
+            self._host.progress(value)
+
+    def may_log(self) -> bool:
+        """Return whether the call may log another line."""
+        return self._allowance.log_line()
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
-        """Record a JSON Merge Patch of a context."""
+        """Record a JSON Merge Patch of a context. Raises ToolExecutionError (`tool_limit`) after too many."""
+        self._allowance.patch(patch)
         await self._host.change_context(scope, patch)
 
     async def ask(self, question: Question) -> str:

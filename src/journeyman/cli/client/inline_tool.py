@@ -39,6 +39,10 @@ class InlineToolHost:
         """Print the tool's progress."""
         print(f"… {self._codec.clean(str(value))}", file=sys.stderr)
 
+    def may_log(self) -> bool:
+        """Return True: the lines are those of this command."""
+        return True
+
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         """Print the change, as `change` does."""
         self.change(scope, patch)

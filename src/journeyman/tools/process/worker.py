@@ -165,7 +165,8 @@ class ToolWorker:
                 case Ask(question=question):
                     await self._child.send(await _asked(question, host))
                 case LogLine() as line:
-                    _log_line(line, request)
+                    if host.may_log():
+                        _log_line(line, request)
                 case _:
                     raise ChildGoneError
 

@@ -113,6 +113,10 @@ class _ServerHost:
             if self._open and self._channel.owned:
                 self._channel.send(ProgressReport(value=value))
 
+    def may_log(self) -> bool:
+        """Return True: the server counts the lines."""
+        return True
+
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         """Record a patch, as `change` does."""
         self.change(scope, patch)

@@ -211,3 +211,14 @@ def wake_thread(ctx: BlockingToolContext) -> str:
         time.sleep(0.001)
     ctx.progress("alive")
     return "woken"
+
+
+@tool(effects="none")
+def chatty(lines: int, patches: int, ctx: BlockingToolContext) -> str:
+    """Say more than a call may."""
+    for number in range(lines):
+        ctx.log.warning("line %d", number)
+        ctx.progress(f"report {number}")
+    for number in range(patches):
+        ctx.context.patch(thread={"seen": number})
+    return "said"
