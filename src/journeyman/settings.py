@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     trusted_proxies: Names = ()
     connections: int = Field(4096, ge=1, le=1_000_000)  # open at one time, and how many are of one address
     connections_per_address: int = Field(1024, ge=1, le=1_000_000)
+    request_bytes_per_principal: int = Field(128 << 20, ge=1, le=1 << 40)  # of large bodies that are not stored yet
     request_wait_seconds: float = Field(120, gt=0, le=3600)
     enable_ssl: bool | None = None
     ssl_cert_path: Path | None = None

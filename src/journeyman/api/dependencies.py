@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 from starlette.routing import BaseRoute
 
+from journeyman.api.security.body_bytes import MOST_BYTES
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
@@ -159,6 +160,7 @@ class ApiDependencies:
     trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is trusted
     root_path: str = ""
     limits: RequestLimits = RequestLimits()
+    request_bytes: int = MOST_BYTES  # of large bodies of one principal that are not stored yet
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)
     pages: Sequence[BaseRoute] = ()  # the web page and the docs

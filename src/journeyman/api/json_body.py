@@ -56,18 +56,23 @@ def refuse_encoded(headers: dict[bytes, bytes]) -> None:
 async def read_body(context: RequestContext, receive: Receive, limits: RequestLimits) -> bytes:
     """Read the bytes of a body. They are counted as they arrive, whatever Content-Length says.
 
-    Raises RequestError (408, 413), ClientDisconnected, and UnauthenticatedError if the credential became invalid while
-    the body arrived.
+    A large body is counted for its principal until the request is answered, or `release_body` is called.
+
+    Raises RequestError (408, 413), ResourceError (`too_many_bytes`), ClientDisconnected, and UnauthenticatedError if
+    the credential became invalid while the body arrived.
     """
     declared = context.headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
         raise _too_large(limits)
+    if declared.isdigit():
+        context.hold_body(int(declared))
     try:
         async with asyncio.timeout(limits.body_idle_seconds) as timeout:
             message = await _chunk(receive, limits, 0)
+            context.hold_body(len(message.get("body", b"")))
             if not message.get("more_body", False):
                 return message.get("body", b"")  # type: ignore[no-any-return]
-            body = await _rest(message.get("body", b""), receive, limits, timeout)
+            body = await _rest(context, message.get("body", b""), receive, limits, timeout)
     except TimeoutError as exc:
         raise RequestError("The body arrived too slowly.", status=408, code="body_timeout") from exc
     await check_again(context)
@@ -80,7 +85,9 @@ async def check_again(context: RequestContext) -> None:
         raise unauthenticated()
 
 
-async def _rest(first: bytes, receive: Receive, limits: RequestLimits, timeout: asyncio.Timeout) -> bytes:
+async def _rest(
+    context: RequestContext, first: bytes, receive: Receive, limits: RequestLimits, timeout: asyncio.Timeout
+) -> bytes:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.body_total_seconds
     body = bytearray(first)
@@ -88,6 +95,7 @@ async def _rest(first: bytes, receive: Receive, limits: RequestLimits, timeout: 
         timeout.reschedule(min(deadline, loop.time() + limits.body_idle_seconds))
         message = await _chunk(receive, limits, len(body))
         body += message.get("body", b"")
+        context.hold_body(len(body))
         if not message.get("more_body", False):
             return bytes(body)
 

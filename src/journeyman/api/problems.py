@@ -68,6 +68,7 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
 }
 STATUS_OF_CODE = {
     "rate_limited": 429,
+    "too_many_bytes": 429,
     "quota_exhausted": 429,
     "storage_full": 507,
     "files_full": 507,

@@ -13,6 +13,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import ClientDisconnected
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.routes.health import PROBES
+from journeyman.api.security.body_bytes import BodyBytes
 from journeyman.api.security.client_address import TrustedProxies
 from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, without_wildcard
 from journeyman.api.security.local_callers import LocalCallers, is_hosted
@@ -47,6 +48,7 @@ class EdgeMiddleware:
         self._proxies = TrustedProxies(dependencies.trusted_proxies)
         self._start_traces = dependencies.start_traces
         self._unread = UnreadBytes()
+        self._bodies = BodyBytes(dependencies.request_bytes)
         hosts, origins = dependencies.allowed_hosts, dependencies.cors_origins
         self._hosted_policy = HostPolicy(hosts, origins, test_names=True)
         if self._is_open:  # where a page of any name could call, this machine's browser would call for it
@@ -80,6 +82,7 @@ class EdgeMiddleware:
                 await send_problem(answer, exc, context, self._ids, self._mask)
         finally:
             answer.release()
+            context.release_body()
             seconds = (answer.started_at or self._clock.monotonic()) - started
             path = self._path_template(scope)
             self._on_served(RequestServed(scope["method"], path, answer.status, seconds, context.problem_code))
@@ -109,7 +112,8 @@ class EdgeMiddleware:
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
         caller = LOCAL if self._is_open and self._may_be_local(scope, headers) else None
-        return RequestContext(caller, request_id, headers, address, self._trace(headers.get(b"traceparent")))
+        trace = self._trace(headers.get(b"traceparent"))
+        return RequestContext(caller, request_id, headers, address, trace, bodies=self._bodies)
 
     def _may_be_local(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Return whether the caller is on this machine, or another application decides who may call."""

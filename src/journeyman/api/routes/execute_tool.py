@@ -35,6 +35,7 @@ class ExecuteTool:
             origin=request_origin(context),
         )
         started = await self._dependencies.runs.call(context.principal, call)
+        context.release_body()
         result = await self._dependencies.runs.wait(started.run_id, self._dependencies.request_wait_seconds)
         await send_json(send, _status(result), tool_call_answer(result), [(b"x-run-id", result.run_id.encode())])
 

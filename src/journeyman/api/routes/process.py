@@ -32,6 +32,7 @@ class Process:
         stream = not body.background and wants_stream(context.headers.get(b"accept", b""))
         start = start_of(body, context, stream=stream or body.background, key=key_of(context, PATH, raw))
         started = await self._runs.start(context.principal, start)
+        context.release_body()
         if body.on_disconnect == "cancel":
             receive = leaving_at_eof(scope, receive)
         if stream:

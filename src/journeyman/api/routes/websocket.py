@@ -21,6 +21,7 @@ from journeyman.api.middleware.websocket_auth import WebSocketAuthentication, fr
 from journeyman.api.problems import RequestError, problem_of
 from journeyman.api.requests import answer_of, start_of
 from journeyman.api.responses import encode
+from journeyman.api.security.body_bytes import SMALL_BYTES
 from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.api.security.scopes import COMMANDS
 from journeyman.api.security.unread_bytes import LARGE_BYTES
@@ -118,7 +119,11 @@ class _Socket:
 
     async def _command(self, raw: bytes, group: asyncio.TaskGroup) -> None:
         command_id: str | None = None
+        principal, held = self._context.principal, 0
         try:
+            if len(raw) > SMALL_BYTES and self._context.bodies is not None:
+                self._context.bodies.hold(principal, len(raw))
+                held = len(raw)
             value = parse(raw, self._dependencies.limits)
             if isinstance(value, dict) and isinstance(value.get("id"), str):
                 command_id = value["id"][:200]
@@ -131,6 +136,8 @@ class _Socket:
         except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
             await self._refuse(command_id, exc)
         finally:
+            if held and self._context.bodies is not None:
+                self._context.bodies.free(principal, held)
             self._command_slots.release()
 
     async def _refuse(self, command_id: str | None, exc: Exception, run_id: str | None = None) -> None:

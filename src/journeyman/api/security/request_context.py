@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import Scope
 
+from journeyman.api.security.body_bytes import SMALL_BYTES, BodyBytes
 from journeyman.auth.principal import Caller
 from journeyman.events.trace import TraceContext
 
@@ -33,6 +34,8 @@ class RequestContext(msgspec.Struct):
     is_valid: IsValid | None = None
     rate_limit_headers: Headers = []
     problem_code: str = ""  # of the error that was sent as the answer; empty if there was none
+    bodies: BodyBytes | None = None  # counts large bodies; None: they are not counted
+    held: int = 0  # bytes of the request's body that are counted now
 
     @property
     def known(self) -> Caller:
@@ -60,6 +63,18 @@ class RequestContext(msgspec.Struct):
     def counted(self, headers: Headers) -> None:
         """Record the rate limit headers for the answer."""
         self.rate_limit_headers = headers
+
+    def hold_body(self, size: int) -> None:
+        """Count the body as one of `size` bytes, if it is large. Raises ResourceError (`too_many_bytes`)."""
+        if size > SMALL_BYTES and size > self.held and self.bodies is not None and self.caller is not None:
+            self.bodies.hold(self.principal, size - self.held)
+            self.held = size
+
+    def release_body(self) -> None:
+        """Count the body no more: it is stored, or refused."""
+        if self.held and self.bodies is not None:
+            self.bodies.free(self.principal, self.held)
+            self.held = 0
 
     def failed(self, code: str) -> None:
         """Record the error code that the request is answered with."""

@@ -182,6 +182,7 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         root_path=settings.root_path,
+        request_bytes=settings.request_bytes_per_principal,
         clock=application.clock,
         ids=application.ids,
         pages=pages(),
