@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     tools_isolation: Literal["inline", "process"] | None = None
     tool_workers: int = Field(8, ge=1, le=1000)  # processes of tools, and how many work for one principal
     tool_workers_per_principal: int = Field(4, ge=1, le=1000)
+    tool_backlog: int = Field(512, ge=1, le=1_000_000)  # calls that wait for a process when a lone call comes, and
+    tool_backlog_per_principal: int = Field(256, ge=1, le=1_000_000)  # how many are of one principal
+    tool_wait_seconds: float = Field(300, gt=0, le=86_400)  # for which a call waits for a process
     run_slots: int = Field(640, ge=1, le=100_000)  # runs in progress, and how many are of one principal
     run_slots_per_principal: int = Field(512, ge=1, le=100_000)
     run_backlog: int = Field(8192, ge=1, le=1_000_000)  # runs that wait for a slot, and how many are of one principal

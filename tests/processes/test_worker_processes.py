@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from journeyman.clock import ManualClock
+from journeyman.errors import ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.call_bounds import CallBounds
 from journeyman.tools.executor import Executor
@@ -223,6 +224,23 @@ async def test_no_more_workers_than_the_limit_are_lent(registry, workers):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01), workers.borrow(tool.target, tool.spec, principal="local"):
                 pass
+
+
+async def test_a_call_waits_for_its_turn_no_longer_than_it_may(registry, workers):
+    tool = registry.get("blocking")
+    async with workers.borrow(tool.target, tool.spec, tool.files, principal="ann"):
+        waiting = asyncio.create_task(borrowed(workers, tool, "bob", 5.0))
+        await asyncio.sleep(0)
+        assert (workers.waiting, workers.waiting_of("bob"), workers.waiting_of("ann")) == (1, 1, 0)
+        with pytest.raises(ToolExecutionError, match="no worker process was free") as refused:
+            await borrowed(workers, tool, "bob", 0.01)
+        assert refused.value.code == "tool_timeout"
+    await waiting
+
+
+async def borrowed(workers, tool, principal, seconds):
+    async with workers.borrow(tool.target, tool.spec, tool.files, principal=principal, wait_seconds=seconds):
+        pass
 
 
 async def test_a_tool_that_cannot_be_imported_did_not_run(registry, workers, request_for, host, tmp_path):

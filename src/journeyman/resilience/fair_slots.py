@@ -19,6 +19,15 @@ class FairSlots:
         self._held: Counter[str] = Counter()
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
 
+    @property
+    def waiting(self) -> int:
+        """The number of those that wait for a slot."""
+        return len(self._waiting)
+
+    def waiting_of(self, owner: str) -> int:
+        """Return how many of an owner wait for a slot."""
+        return self._waiting.count(owner)
+
     @asynccontextmanager
     async def slot(self, owner: str) -> AsyncIterator[None]:
         """Wait for a slot, and hold it for the block."""

@@ -23,6 +23,7 @@ from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Backlog, Submission
 from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.use_cases.tool_backlog import ToolBacklog
 from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
 
 
@@ -58,6 +59,7 @@ def build_runtime(
     is_here: IsHere | None = None,
     first_rate: float = FIRST_RATE,
     crashed: CrashPolicy = "hold",
+    tool_backlog: ToolBacklog | None = None,
 ) -> Runtime:
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
@@ -66,13 +68,13 @@ def build_runtime(
     principal (None: all); `backlog` bounds those that wait for a slot. `children` replaces what starts child runs.
     `patience` is that with gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it
     is back; None: it is. `first_rate`: runs a second that go on then at first. `crashed`: what becomes of a run that
-    ends the server each time.
+    ends the server each time. `tool_backlog` bounds lone tool calls that wait; None: nothing does.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
     scheduler = RunScheduler(parts, performer, meters, observe, slots, share, children, patience, crashed)
     submission = Submission(parts, scheduler, budgets, backlog or Backlog())
-    runs = Runs(parts, scheduler, registry, submission)
+    runs = Runs(parts, scheduler, registry, submission, tool_backlog)
     return Runtime(
         budgets=budgets,
         scheduler=scheduler,

@@ -40,6 +40,7 @@ from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.tool_outputs import ToolOutputs
 from journeyman.runtime.use_cases.submission import Backlog
+from journeyman.runtime.use_cases.tool_backlog import ToolBacklog, ToolBacklogLimits
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
 from journeyman.server.covered_files import covered_files
@@ -185,6 +186,9 @@ def join(
         is_here=models.is_here if isinstance(models, Models) else None,
         first_rate=settings.gateway_first_rate,
         crashed=settings.crashed_runs,
+        tool_backlog=ToolBacklog(
+            workers, ToolBacklogLimits(settings.tool_backlog, settings.tool_backlog_per_principal)
+        ),
     )
     names = LabelNames(partial(models_of, agents), services.is_configured)
     traces, untraced = tracing(os.environ)

@@ -43,14 +43,26 @@ def executor_of(
     outputs: ToolOutputs,
 ) -> Executor:
     """Return the executor of tools."""
-    limits = settings.timeout_seconds, settings.max_retries
     bounds = CallBounds(
         patches=settings.call_patches,
         patch_bytes=settings.call_patch_bytes,
         log_lines=settings.call_log_lines,
         reports=settings.call_progress_reports,
     )
-    return Executor(registry, workers, clock, random.Random(), ids, *limits, cache, http, outputs.keep, bounds)
+    return Executor(
+        registry,
+        workers,
+        clock,
+        random.Random(),
+        ids,
+        settings.timeout_seconds,
+        settings.max_retries,
+        cache,
+        http,
+        outputs.keep,
+        bounds,
+        settings.tool_wait_seconds,
+    )
 
 
 def transport_of(public_only: bool) -> Transport:

@@ -52,6 +52,7 @@ class Executor:
 
     `timeout_seconds` and `max_retries` are the defaults for tools that do not set their own. `on_printed` is called
     with what a call prints in its worker process. `bounds` are those of what a call sends to its run.
+    A call waits for a worker for `wait_seconds`, or as long as it may take itself, if that is longer.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Executor:
         http: HttpSender | None = None,
         on_printed: OnPrinted = ignore_printed,
         bounds: CallBounds = CallBounds(),
+        wait_seconds: float = 300.0,
     ) -> None:
         self._bounds = bounds
+        self._wait_seconds = wait_seconds
         self._registry = registry
         self._workers = workers
         self._clock = clock
@@ -149,7 +152,13 @@ class Executor:
         principal = request.principal
         owner = share_of(principal, f"{principal}/{request.thread_id}")
         async with self._workers.borrow(
-            tool.target, request.spec, tool.files, self._on_printed, principal=principal, owner=owner
+            tool.target,
+            request.spec,
+            tool.files,
+            self._on_printed,
+            principal=principal,
+            owner=owner,
+            wait_seconds=max(self._wait_seconds, self._limit_of(request.spec)),
         ) as worker:
             # Formatted, checked and cut by the worker, but a worker is not trusted.
             result, longest = await self._run(worker, call), request.spec.policy.output_cap + CUT_NOTE
@@ -159,8 +168,7 @@ class Executor:
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         """Record the start of the try, then run it within the time limit."""
-        spec = call.request.spec
-        limit = self._timeout if spec.policy.timeout_seconds is None else spec.policy.timeout_seconds
+        limit = self._limit_of(call.request.spec)
         request = call.next_try()
         await call.host.starting(request.attempt)
         try:
@@ -168,6 +176,10 @@ class Executor:
                 return await _translated(invoker.invoke(request, call.host))
         except TimeoutError as exc:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
+
+    def _limit_of(self, spec: ToolSpec) -> float:
+        """Return the seconds that one try of the tool may take."""
+        return self._timeout if spec.policy.timeout_seconds is None else spec.policy.timeout_seconds
 
     def _pause_before_retry(self, call: _Call, failure: ToolError) -> float | None:
         """Return the seconds to wait before the next try; None if the call must not be tried again."""

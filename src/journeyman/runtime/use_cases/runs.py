@@ -27,7 +27,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
-from journeyman.events.streams import ThreadRef
+from journeyman.events.streams import ThreadRef, share_of
 from journeyman.files.incoming import with_files_stored
 from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import (
@@ -62,6 +62,7 @@ from journeyman.runtime.use_cases.requests import (
 )
 from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 from journeyman.runtime.use_cases.submission import Submission, Submitted
+from journeyman.runtime.use_cases.tool_backlog import ToolBacklog
 from journeyman.runtime.use_cases.watch import Watch
 
 _RUNNING_DECISIONS = ("approve", "retry")  # after which a call runs
@@ -74,8 +75,14 @@ class Runs:
     """
 
     def __init__(
-        self, parts: RunParts, scheduler: RunScheduler, registry: AgentRegistry, submission: Submission
+        self,
+        parts: RunParts,
+        scheduler: RunScheduler,
+        registry: AgentRegistry,
+        submission: Submission,
+        tool_backlog: ToolBacklog | None = None,
     ) -> None:
+        self._tool_backlog = tool_backlog
         self._journal = parts.journal
         self._scheduler = scheduler
         self._registry = registry
@@ -119,8 +126,8 @@ class Runs:
     async def call(self, principal: str, request: StartCall) -> Started:
         """Start a direct tool call, as a run without an agent on a hidden thread. Returns once it is durable.
 
-        Raises ToolNotFoundError, ToolValidationError, ForbiddenError (no agent lists the tool), and what `start`
-        raises.
+        Raises ToolNotFoundError, ToolValidationError, ForbiddenError (no agent lists the tool), ResourceError
+        (`overloaded`: too many calls wait for a worker process), and what `start` raises.
         """
         agent = self._versions.direct(request.tool, request.agent)
         spec = agent.tools.get(request.tool)
@@ -137,7 +144,10 @@ class Runs:
             direct=DirectCall(request.tool, request.arguments, spec.sensitive),
             stream=request.stream,
         )
-        return await self._accept(accepted, thread.id, request, None)
+        if self._tool_backlog is None or spec.policy.isolation != "process":
+            return await self._accept(accepted, thread.id, request, None)
+        with self._tool_backlog.entering(share_of(principal, thread.key)):
+            return await self._accept(accepted, thread.id, request, None)
 
     async def _accept(
         self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None

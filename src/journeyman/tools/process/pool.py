@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -104,6 +104,15 @@ class WorkerPool:
         """The means of isolation that this machine has; None as long as they have not been detected."""
         return self._isolation
 
+    @property
+    def waiting(self) -> int:
+        """The number of calls that wait for a worker."""
+        return self._slots.waiting
+
+    def waiting_of(self, owner: str) -> int:
+        """Return how many calls of an owner wait for a worker."""
+        return self._slots.waiting_of(owner)
+
     def figures(self) -> dict[str, int]:
         """Return the limit of processes, and how many are busy and idle."""
         return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
@@ -118,19 +127,21 @@ class WorkerPool:
         *,
         principal: str,
         owner: str = "",
+        wait_seconds: float | None = None,
     ) -> AsyncIterator[BorrowedWorker]:
         """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
         `files` are the sources of the target's folder; without them the worker reads the files on the disk.
         `on_printed` is called with what the call prints, if it prints anything. The worker has served, and will serve,
         calls of this `principal` only. `owner`: whose share of the workers this is (empty: the principal's); owners
-        take turns.
+        take turns. `wait_seconds`: how long to wait for a turn at most.
 
         Raises:
-            ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
-                tool's file cannot be imported. The tool did not run.
+            ToolExecutionError: no turn came in time (`tool_timeout`), no process can be started, the machine lacks what
+                `sandbox: strict` asks for, or the tool's file cannot be imported. The tool did not run.
         """
-        async with self._slots.slot(owner or principal):
+        async with AsyncExitStack() as slot:
+            await self._wait_for_turn(slot, owner or principal, wait_seconds)
             confined = await self._confinement(target, spec, files or {})
             self._lent += 1
             try:
@@ -144,6 +155,15 @@ class WorkerPool:
                     self._tell(worker.key)
             finally:
                 self._lent -= 1
+
+    async def _wait_for_turn(self, slot: AsyncExitStack, owner: str, seconds: float | None) -> None:
+        """Enter a slot on the stack, once it is the owner's turn. Raises ToolExecutionError (`tool_timeout`)."""
+        try:
+            async with asyncio.timeout(seconds):
+                await slot.enter_async_context(self._slots.slot(owner))
+        except TimeoutError as exc:
+            text = f"no worker process was free within {seconds:g} seconds, and nothing ran"
+            raise ToolExecutionError(text, code="tool_timeout") from exc
 
     def renew(self) -> None:
         """Retire every current worker, because the tool code may have changed. Busy workers finish their call first."""
