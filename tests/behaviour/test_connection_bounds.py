@@ -224,6 +224,7 @@ async def test_one_connection_too_many_is_told_to_come_again(port: int) -> None:
     assert answer.startswith(b"HTTP/1.1 429 ")
     assert b"retry-after" in answer
     assert b"of your address" in answer
+    assert (await say(port, CLOSING.replace(b"GET /", b"GET /livez"))).startswith(b"HTTP/1.1 200 ")
     for _, writer in held:
         writer.close()
 

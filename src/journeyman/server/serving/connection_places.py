@@ -46,16 +46,19 @@ def has_no_share(address: str) -> bool:
 class _Address:
     """The connections of one address. `idle` has those without a request in progress, the longest idle first."""
 
-    __slots__ = ("idle", "name", "open")
+    __slots__ = ("has_share", "idle", "name", "open")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, has_share: bool) -> None:
         self.name = name
+        self.has_share = has_share
         self.open = 0
         self.idle: dict[Placed, None] = {}
 
 
 class ConnectionPlaces:
     """Gives places to connections. Where there is none, the connection that is idle longest makes room.
+
+    If none is idle, a connection gets one of the few places for probes: what it asks decides whether it is answered.
 
     `is_exempt` says which addresses have no share of their own, such as trusted proxies. `on_refused` is called with
     the reason for each connection that gets no place (`address`, `full`), or makes room (`idle`).
@@ -73,62 +76,84 @@ class ConnectionPlaces:
         self._addresses: dict[str, _Address] = {}
         self._of: dict[Placed, _Address] = {}
         self._idle: dict[Placed, None] = {}  # the longest idle first
-        self._reserved: set[Placed] = set()  # beyond the limit: they may only be probes
+        self._reserved: dict[Placed, _Address] = {}  # beyond the limits, the oldest first: they may only be probes
+        self._probing: set[Placed] = set()  # those of them that have a request
         self._refused: set[Reason] = set()  # since the last warning
         self._warned_at = -QUIET_SECONDS
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._of) + len(self._reserved)
 
     def take(self, connection: Placed, host: str) -> Reason | None:
         """Give a new connection a place. Returns why it has none; None if it has one.
 
         `host`: the address of its peer, empty for a Unix socket.
         """
-        name = _client_of(host)
-        address = self._addresses.get(name) or _Address(name)
-        if address.open >= self.limits.per_address and host and not self._is_exempt(host) and not self._drop(address):
-            return self._refuse("address")
-        if len(self._of) >= self.limits.connections and not self._drop(None):
-            if len(self._of) >= self.limits.connections + self.limits.probes:
-                return self._refuse("full")
-            self._reserved.add(connection)
-        self._addresses[name] = self._of[connection] = address
-        address.open += 1
-        self.rest(connection)
+        address = self._address_of(host)
+        reason = self._obstacle(address)
+        if reason is None:
+            self._enter(connection, address)
+            self.rest(connection)
+            return None
+        if len(self._reserved) >= self.limits.probes and not self._drop_reserved():
+            return self._refuse(reason)
+        self._reserved[connection] = address
         return None
 
-    def begin(self, connection: Placed, *, probe: bool) -> bool:
-        """Note that a connection has a request. Returns False if it may not have one: its place is for probes."""
-        address = self._of.get(connection)
-        if address is None:
-            return True  # it was refused or has made room, and is being closed
-        if connection in self._reserved:
-            if len(self._of) <= self.limits.connections:
-                self._reserved.discard(connection)
+    def begin(self, connection: Placed, *, probe: bool) -> Reason | None:
+        """Note that a connection has a request. Returns why it may not have one: its place is for probes. None: it may.
+
+        A connection that was refused or has made room is being closed: it may, too.
+        """
+        if (address := self._of.get(connection)) is not None:
+            self._idle.pop(connection, None)
+            address.idle.pop(connection, None)
+        elif (address := self._reserved.get(connection)) is not None:
+            if (reason := self._obstacle(address)) is None:
+                del self._reserved[connection]
+                self._enter(connection, address)
             elif not probe:
-                self._refuse("full")
-                return False
-        self._idle.pop(connection, None)
-        address.idle.pop(connection, None)
-        return True
+                return self._refuse(reason)
+            else:
+                self._probing.add(connection)
+        return None
 
     def rest(self, connection: Placed) -> None:
         """Note that a connection has no request in progress."""
+        self._probing.discard(connection)
         if (address := self._of.get(connection)) is not None:
             self._idle[connection] = address.idle[connection] = None
 
     def leave(self, connection: Placed) -> None:
         """Free the place of a connection, if it has one."""
+        self._reserved.pop(connection, None)
+        self._probing.discard(connection)
         address = self._of.pop(connection, None)
         if address is None:
             return
         self._idle.pop(connection, None)
         address.idle.pop(connection, None)
-        self._reserved.discard(connection)
         address.open -= 1
         if not address.open:
-            del self._addresses[address.name]
+            self._addresses.pop(address.name, None)
+
+    def _address_of(self, host: str) -> _Address:
+        name = _client_of(host)
+        return self._addresses.get(name) or _Address(name, has_share=bool(host) and not self._is_exempt(host))
+
+    def _obstacle(self, address: _Address) -> Reason | None:
+        """Return why there is no place for an address, although no connection is idle. None: there is one now."""
+        address = self._addresses.get(address.name, address)
+        if address.has_share and address.open >= self.limits.per_address and not self._drop(address.idle):
+            return "address"
+        if len(self._of) >= self.limits.connections and not self._drop(self._idle):
+            return "full"
+        return None
+
+    def _enter(self, connection: Placed, address: _Address) -> None:
+        address = self._addresses.setdefault(address.name, address)
+        self._of[connection] = address
+        address.open += 1
 
     def warn(self, now: float) -> None:
         """Log that connections were refused, at most once a minute."""
@@ -137,13 +162,19 @@ class ConnectionPlaces:
             log.warning("%s", _warning(self._refused, self.limits))
             self._refused.clear()
 
-    def _drop(self, address: _Address | None) -> bool:
-        """Close the connection that is idle longest, of one address or of all. Returns False if none is idle."""
-        oldest = next(iter(self._idle if address is None else address.idle), None)
-        if oldest is None:
-            return False
-        self.leave(oldest)
-        oldest.make_room()
+    def _drop(self, idle: dict[Placed, None]) -> bool:
+        """Close the connection that is idle longest. Returns False if there is none."""
+        oldest = next(iter(idle), None)
+        return oldest is not None and self._close(oldest)
+
+    def _drop_reserved(self) -> bool:
+        """Close the oldest connection of those for probes that has no request. Returns False if there is none."""
+        oldest = next((each for each in self._reserved if each not in self._probing), None)
+        return oldest is not None and self._close(oldest)
+
+    def _close(self, connection: Placed) -> bool:
+        self.leave(connection)
+        connection.make_room()
         self._on_refused("idle")
         return True
 

@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._since_head = 0  # bytes that were received since the last head: at least those of the next one
         self._half_closed = False
-        self._has_place = True
+        self._obstacle: Reason | None = None  # why there is no place for the latest request
         self.progress = WriteProgress(self.bounds.send_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -103,8 +103,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to a WebSocket, which keeps its place."""
-        if not self._has_place:
-            self._refuse(*_REFUSALS["full"])
+        if self._obstacle is not None:
+            self._refuse(*_REFUSALS[self._obstacle])
             return
         super().handle_websocket_upgrade()
         upgraded = self.transport.get_protocol()
@@ -143,7 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise ValueError("the head is too large")  # the parser stops; `send_400_response` sends no second answer
         self.waiting_since, self._head_bytes, self._since_head = None, 0, self._chunk_bytes
-        self._has_place = self.places.begin(self, probe=self.url.partition(b"?")[0].endswith(_PROBES))
+        self._obstacle = self.places.begin(self, probe=self.url.partition(b"?")[0].endswith(_PROBES))
         super().on_headers_complete()
 
     def _size_of_head(self) -> int:
@@ -173,7 +173,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        app = app if self._has_place else _answer_full
+        app = app if self._obstacle is None else _ANSWERS[self._obstacle]
         wrapped: Any = _Unchunked(app, cycle) if cycle.scope["http_version"] == "1.0" else app
         super()._start_asgi_task(cycle, wrapped)
 
@@ -198,13 +198,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-async def _answer_full(scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer_refused(reason: Reason, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request on a connection that has its place for probes, and close it."""
-    status, text = _REFUSALS["full"]
+    status, text = _REFUSALS[reason]
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
     headers += [(b"retry-after", b"1"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
+
+
+_ANSWERS = {reason: partial(_answer_refused, reason) for reason in _REFUSALS}
 
 
 class _Unchunked:

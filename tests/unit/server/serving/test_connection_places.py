@@ -28,8 +28,12 @@ class Clients:
     def busy(self, host: str) -> Connection:
         """A connection with a request."""
         connection = self.idle(host)
-        assert self.places.begin(connection, probe=False)
+        assert self.places.begin(connection, probe=False) is None
         return connection
+
+    def refusal(self, host: str) -> Reason | None:
+        """Why a request of one more connection is refused."""
+        return self.places.begin(self.idle(host), probe=False)
 
     def idle(self, host: str) -> Connection:
         connection = Connection(host)
@@ -40,11 +44,10 @@ class Clients:
 def test_an_address_has_its_share_and_others_theirs() -> None:
     clients = Clients()
     mine = [clients.busy("192.0.2.1") for _ in range(2)]
-    assert clients.places.take(Connection("more"), "192.0.2.1") == "address"
+    assert clients.refusal("192.0.2.1") == "address"
     clients.busy("192.0.2.2")
     clients.places.leave(mine[0])
     clients.busy("192.0.2.1")
-    assert len(clients.places) == 3
     assert clients.told == ["address"]
 
 
@@ -72,12 +75,39 @@ def test_beyond_the_limit_there_are_places_for_probes_alone() -> None:
     clients = Clients()
     held = [clients.busy(f"192.0.2.{number}") for number in range(4)]
     probe = clients.idle("192.0.2.9")
-    assert not clients.places.begin(probe, probe=False)
-    assert clients.places.begin(probe, probe=True)
+    assert clients.places.begin(probe, probe=False) == "full"
+    assert clients.places.begin(probe, probe=True) is None
     assert clients.places.take(Connection("more"), "192.0.2.10") == "full"
     clients.places.leave(held[0])
-    assert clients.places.begin(probe, probe=False)
-    assert clients.told == ["full", "full"]
+    assert clients.places.begin(probe, probe=False) is None
+
+
+def test_probes_are_answered_where_the_share_of_their_address_is_used_up() -> None:
+    clients = Clients()
+    for _ in range(2):
+        clients.busy("192.0.2.1")
+    probe = clients.idle("192.0.2.1")
+    assert clients.places.begin(probe, probe=True) is None
+    clients.places.rest(probe)
+    assert clients.places.begin(probe, probe=False) == "address"
+
+
+def test_a_place_for_probes_is_no_share_of_its_address() -> None:
+    clients = Clients()
+    held = [clients.busy("192.0.2.1") for _ in range(2)]
+    waiting = clients.idle("192.0.2.1")
+    clients.places.leave(held[0])
+    assert clients.places.begin(waiting, probe=False) is None
+    assert clients.refusal("192.0.2.1") == "address"
+
+
+def test_what_was_told() -> None:
+    clients = Clients()
+    for number in range(4):
+        clients.busy(f"192.0.2.{number}")
+    assert clients.refusal("192.0.2.9") == "full"
+    assert clients.places.take(Connection("more"), "192.0.2.10") is None
+    assert clients.told == ["full", "idle"]
 
 
 def test_a_silent_connection_does_not_keep_its_place_for_probes() -> None:
@@ -86,7 +116,7 @@ def test_a_silent_connection_does_not_keep_its_place_for_probes() -> None:
         clients.busy(f"192.0.2.{number}")
     silent, probe = clients.idle("192.0.2.9"), clients.idle("192.0.2.10")
     assert silent.closed
-    assert clients.places.begin(probe, probe=True)
+    assert clients.places.begin(probe, probe=True) is None
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", ""])
@@ -110,7 +140,7 @@ def test_a_client_is_an_address_or_a_network_of_64_bits(one: str, another: str, 
     clients = Clients()
     clients.busy(one)
     clients.busy(one)
-    assert (clients.places.take(Connection("more"), another) == "address") is same
+    assert (clients.refusal(another) == "address") is same
 
 
 def test_a_place_is_left_once() -> None:
@@ -119,7 +149,7 @@ def test_a_place_is_left_once() -> None:
     clients.places.leave(connection)
     clients.places.leave(connection)
     clients.places.rest(connection)
-    assert clients.places.begin(connection, probe=False)
+    assert clients.places.begin(connection, probe=False) is None
     assert len(clients.places) == 0
 
 
@@ -129,7 +159,7 @@ def test_refusals_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> 
     for _ in range(2):
         clients.busy("192.0.2.1")
     for now in (0.0, 1.0, QUIET_SECONDS):
-        assert clients.places.take(Connection("more"), "192.0.2.1") == "address"
+        assert clients.refusal("192.0.2.1") == "address"
         clients.places.warn(now)
     assert len(caplog.messages) == 2
     assert "TRUSTED_PROXIES" in caplog.messages[0]
