@@ -405,7 +405,7 @@ async def walk(house: House) -> None:
                 headers = {"authorization": f"Bearer {house.admin}", "content-type": "application/json"}
                 answer = await request(house.app, method, filled, body=half, headers=headers)
                 house.out.see(f"{method} {filled}", answer.body)
-    for path in ("/debug/state", "/debug/services", "/debug/tasks", "/metrics", "/ui/", "/docs"):
+    for path in ("/debug/state", "/debug/services", "/debug/tasks", "/metrics", "/ui/", "/docs.js"):
         assert (await house.ask("GET", path)).status == 200, path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 
@@ -42,7 +43,7 @@ class SecuredApp:
             clock=self.clock,
             keys=self.keys,
             authenticator=Authenticator(self.keys, None, remembered, self.clock),
-            pages=pages(),
+            pages=pages(Path("/nowhere")),  # not built
             debug=Inside(),
             limits=RequestLimits(socket_auth_seconds=0.05),
         )

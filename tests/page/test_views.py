@@ -54,7 +54,7 @@ def _views(runs: dict[str, str], thread: str) -> list[tuple[str, str]]:
     """Return each view with a text that only this journal holds."""
     return [
         (f"chat/{thread}", "The lamp is lit."),
-        ("threads", thread),
+        ("threads", "lamp-3"),
         ("runs", "lamp-3"),
         (f"runs/{runs['done']}", "look"),
         (f"runs/{runs['done']}?step=m1.0", "look lamp-3 done"),
@@ -66,6 +66,7 @@ def _views(runs: dict[str, str], thread: str) -> list[tuple[str, str]]:
         ("approvals", "Send the letter?"),
         ("tools", "Pay somebody after a human said yes."),
         ("tools/slow", "Take a while."),
+        ("reference/explain_run", "Why the run asked, waited, retried, stopped, and what it cost"),
         ("agents", "Drafts a letter & judges it"),
         ("agents/letters", "Drafts a letter & judges it"),
     ]
@@ -143,6 +144,19 @@ async def test_a_form_says_what_is_wrong_before_it_sends(tmp_path: Path) -> None
         await page.page.get_by_label("seconds").fill("0.10")
         await page.page.get_by_role("button", name="Run").click()
         await page.has("slow form-4 done")
+
+
+async def test_an_operation_is_tried_where_it_is_described(tmp_path: Path) -> None:
+    async with server_environment(tmp_path) as env, browser_page(env.server.url) as page:
+        run = await env.client.start(reply_script("api", "Told."), "api")
+        await env.settle(run)
+        await page.page.goto(f"{env.server.url}/docs")
+        await page.page.get_by_role("link", name="GET /runs/{run_id}/why").click()
+        await page.page.get_by_label("run_id (required)").fill(run)
+        await page.page.get_by_role("button", name="Send").click()
+        await page.has("It ended, since the agent had its answer.")
+        await page.goto("reference/erase_thread")
+        assert await page.page.get_by_role("button", name="Send").is_disabled(), "it asks first"
 
 
 async def _key(env: ServerEnvironment, admin: str, *scopes: str) -> str:

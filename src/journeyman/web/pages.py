@@ -21,7 +21,6 @@ _POLICY = (
 _HEADERS = {"content-security-policy": _POLICY, "cache-control": "no-cache"}
 _HASHED = {"cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding"}
 _STATIC = {
-    "/docs": ("docs.html", "text/html"),
     "/docs.js": ("docs.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
 }
@@ -36,6 +35,7 @@ def pages(built: Path | None = None) -> list[BaseRoute]:
         Route("/ui", _to_page, methods=["GET"]),
         Route("/ui/assets/{name}", _assets(page), methods=["GET"]),
         Route("/ui/{path:path}", _shell(page), methods=["GET"]),
+        Route("/docs", _docs(page), methods=["GET"]),
         *(Route(path, _static(name, media_type), methods=["GET"]) for path, (name, media_type) in _STATIC.items()),
     ]
 
@@ -59,6 +59,18 @@ def _shell(page: PageFiles) -> _Endpoint:
         return Response(text, headers=_HEADERS, media_type="text/html")
 
     return shell
+
+
+def _docs(page: PageFiles) -> _Endpoint:
+    """Return the way to the page's reference of the API, or a plain list of operations while the page is not built."""
+    plain = _static("docs.html", "text/html")
+
+    async def docs(request: Request) -> Response:
+        if await asyncio.to_thread(page.shell) is None:
+            return await plain(request)
+        return RedirectResponse(_root(request) + "/ui/reference", headers=_HEADERS)
+
+    return docs
 
 
 def _assets(page: PageFiles) -> _Endpoint:

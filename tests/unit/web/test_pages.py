@@ -44,6 +44,11 @@ async def test_the_root_leads_to_the_page(path: str) -> None:
     assert behind.headers["location"] == "/agents/ui/"
 
 
+async def test_docs_lead_to_the_reference_of_a_page_that_is_built(built: Path) -> None:
+    found = await request(build_app(make_ports(pages=pages(built), root_path="/x")), "GET", "/docs")
+    assert (found.status, found.headers["location"]) == (307, "/x/ui/reference")
+
+
 async def test_each_address_below_ui_is_the_page_with_its_base(built: Path) -> None:
     app = build_app(make_ports(pages=pages(built), root_path="/a&b"))
     for path in ("/ui/", "/ui/runs/run_1", "/ui/runs/run_1?at=7", "/ui/assets"):

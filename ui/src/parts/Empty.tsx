@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { root } from "../shell/server";
-import { caller } from "../shell/session";
+import { asksForKeys } from "../shell/session";
 import { CopyButton } from "./CopyButton";
 
 /** What a view says where nothing is there yet: what to do next. */
@@ -15,8 +15,7 @@ export function Empty({ title, children }: { title: string; children: ComponentC
 
 /** A request in curl, Python and JavaScript, with the address and the authentication of this server. */
 export function Snippets({ path, body }: { path: string; body: unknown }) {
-  const known = caller.value;
-  const keyed = typeof known === "object" && known !== null && "auth_mode" in known && known.auth_mode === "required";
+  const keyed = asksForKeys();
   return (
     <div class="snippets">
       {Object.entries(snippets(root + path, body, keyed)).map(([name, text]) => (

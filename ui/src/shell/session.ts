@@ -49,6 +49,12 @@ export function forbidden(scope: string): string | null {
   return known.scopes.includes(scope) ? null : `This needs the scope “${scope}”, which your key does not have.`;
 }
 
+/** Whether the server asks its callers for keys. */
+export function asksForKeys(): boolean {
+  const known = caller.value;
+  return typeof known === "object" && known !== null && "auth_mode" in known && known.auth_mode === "required";
+}
+
 export function signedIn(): boolean {
   return credential.value !== null;
 }

@@ -68,4 +68,12 @@ export const VIEWS: View[] = [
     scope: "read",
     load: async () => (await import("../views/agents/AgentsView")).AgentsView,
   },
+  {
+    path: "reference",
+    title: "API",
+    key: "p",
+    icon: "M8 6l-5 6 5 6M16 6l5 6-5 6M13 4l-2 16",
+    scope: "read",
+    load: async () => (await import("../views/reference/ReferenceView")).ReferenceView,
+  },
 ];
