@@ -12,3 +12,17 @@ function escaped(character: string): string {
   if (code === 0x1b) return "␛";
   return `\\u{${code.toString(16)}}`;
 }
+
+/**
+ * Return a JSON value as text that a person edits: what `visible` escapes is written as JSON escapes, so the text shows
+ * what it holds and still means the same.
+ */
+export function editableJson(value: unknown): string {
+  return (JSON.stringify(value, null, 2) ?? "").replace(HIDDEN, jsonEscaped);
+}
+
+function jsonEscaped(character: string): string {
+  return [...Array(character.length).keys()]
+    .map((place) => `\\u${character.charCodeAt(place).toString(16).padStart(4, "0")}`)
+    .join("");
+}

@@ -1,9 +1,10 @@
 import { ApiError, type Schemas } from "@journeyman/client";
 import { useId, useState } from "preact/hooks";
+import { Changes } from "../parts/Changes";
 import { Json } from "../parts/Json";
 import { Notice } from "../parts/Notice";
 import { Time } from "../parts/Time";
-import { visible } from "../parts/visible";
+import { editableJson, visible } from "../parts/visible";
 import { forbidden } from "../shell/session";
 import type { Asked } from "./foldRun";
 import { answer } from "./runActions";
@@ -49,6 +50,9 @@ function Given({ asked }: { asked: Asked }) {
   return (
     <>
       {asked.tool && <Json value={given.arguments ?? asked.arguments} label={`Arguments of ${asked.tool}`} />}
+      {asked.tool && given.arguments && (
+        <Changes before={asked.arguments} after={given.arguments} none="The edited arguments are the same." />
+      )}
       <p class="quiet">
         {WORDS[given.decision] ?? given.decision}
         {given.arguments && ", with edited arguments"}, by {visible(given.by)}, <Time at={given.at} />
@@ -58,7 +62,7 @@ function Given({ asked }: { asked: Asked }) {
 }
 
 function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (() => void) | undefined }) {
-  const original = JSON.stringify(asked.arguments, null, 2);
+  const original = editableJson(asked.arguments);
   const [values, setValues] = useState(original);
   const [result, setResult] = useState(asked.result ?? "");
   const [raised, setRaised] = useState(String(asked.limit?.up_to ?? ""));
@@ -85,7 +89,6 @@ function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (
       {editable && (
         <label class="field" for={field}>
           Arguments of {visible(asked.tool)}
-          {values !== original && " (edited)"}
           <textarea
             id={field}
             class="mono"
@@ -94,6 +97,9 @@ function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (
             onInput={(event) => setValues(event.currentTarget.value)}
           />
         </label>
+      )}
+      {editable && values !== original && (
+        <Edited before={asked.arguments} values={values} undo={() => setValues(original)} />
       )}
       {asked.decisions.includes("done") && (
         <label class="field" for={`${field}-result`}>
@@ -138,6 +144,26 @@ function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (
   );
 }
 
+/** What the edited arguments change, before they are sent. */
+function Edited({ before, values, undo }: { before: Record<string, unknown>; values: string; undo: () => void }) {
+  const after = objectOf(values);
+  return (
+    <section aria-label="What you change">
+      <p class="row quiet">
+        <span>You change:</span>
+        <button type="button" class="plain" onClick={undo}>
+          Undo
+        </button>
+      </p>
+      {typeof after === "string" ? (
+        <p role="status">{after}</p>
+      ) : (
+        <Changes before={before} after={after} none="Nothing but how it is written." />
+      )}
+    </section>
+  );
+}
+
 type Given = { values: string; original: string; result: string; raised: string };
 
 function answerOf(asked: Asked, decision: string, given: Given): Schemas["AnswerRequest"] {
@@ -149,13 +175,20 @@ function answerOf(asked: Asked, decision: string, given: Given): Schemas["Answer
 }
 
 function parsed(values: string): Record<string, unknown> {
+  const made = objectOf(values);
+  if (typeof made === "string") throw new ApiError(0, { error: made });
+  return made;
+}
+
+/** Return the JSON object that a text holds, or the sentence that says why it holds none. */
+function objectOf(values: string): Record<string, unknown> | string {
   let made: unknown;
   try {
     made = JSON.parse(values);
   } catch {
-    throw new ApiError(0, { error: "The arguments are not valid JSON. Correct them, or load the page anew." });
+    return "The arguments are not valid JSON. Correct them, or undo the change.";
   }
   if (typeof made !== "object" || made === null || Array.isArray(made))
-    throw new ApiError(0, { error: "The arguments are a JSON object, such as {}." });
+    return "The arguments are a JSON object, such as {}.";
   return made as Record<string, unknown>;
 }

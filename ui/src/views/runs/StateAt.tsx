@@ -1,5 +1,6 @@
 import { data, type Schemas } from "@journeyman/client";
 import { useEffect, useState } from "preact/hooks";
+import { Changes } from "../../parts/Changes";
 import { Json } from "../../parts/Json";
 import { Notice } from "../../parts/Notice";
 import { Status } from "../../parts/Status";
@@ -8,7 +9,6 @@ import { useResource } from "../../parts/useResource";
 import { address, changeQuery, to } from "../../shell/address";
 import { useShortcuts } from "../../shell/keyboard";
 import { server } from "../../shell/server";
-import { Changes } from "./Changes";
 import { MessageList } from "./MessageList";
 
 type State = Schemas["StateAnswer"];
@@ -77,7 +77,11 @@ function Shown({ state, before }: { state: State; before: State | null }) {
     <div class="state">
       <section>
         <h3>What the event changed</h3>
-        {before ? <Changes before={before} after={state} /> : <p class="quiet">It is the first event.</p>}
+        {before ? (
+          <Changes before={before} after={state} none="Nothing that the state shows." ignored={["seq", "at"]} />
+        ) : (
+          <p class="quiet">It is the first event.</p>
+        )}
       </section>
       <section>
         <h3>

@@ -1,12 +1,20 @@
-import { visible } from "../../parts/visible";
+import { visible } from "./visible";
 
 const SHOWN = 60;
-const IGNORED = new Set(["seq", "at"]);
+
+interface Props {
+  before: unknown;
+  after: unknown;
+  /** What is said if nothing differs. */
+  none: string;
+  /** Paths whose differences do not count. */
+  ignored?: string[];
+}
 
 /** What differs between two JSON values, by path: added, removed, changed. */
-export function Changes({ before, after }: { before: unknown; after: unknown }) {
-  const changes = differences(before, after).filter((each) => !IGNORED.has(each.path));
-  if (changes.length === 0) return <p class="quiet">Nothing that the state shows.</p>;
+export function Changes({ before, after, none, ignored = [] }: Props) {
+  const changes = differences(before, after).filter((each) => !ignored.includes(each.path));
+  if (changes.length === 0) return <p class="quiet">{none}</p>;
   return (
     <ul class="changes">
       {changes.slice(0, SHOWN).map((each) => (
