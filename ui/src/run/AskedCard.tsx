@@ -26,7 +26,15 @@ const TITLES: Record<string, string> = {
 };
 
 /** What a run asks a human, and its answer: with the arguments that would run, which may be edited. */
-export function AskedCard({ run, asked, answered }: { run: string; asked: Asked; answered?: () => void }) {
+export function AskedCard({
+  run,
+  asked,
+  answered,
+}: {
+  run: string;
+  asked: Asked;
+  answered?: (decision: string) => void;
+}) {
   return (
     <section class="asked" aria-label={TITLES[asked.kind] ?? "A question"}>
       <h3>{TITLES[asked.kind] ?? "A question"}</h3>
@@ -61,7 +69,15 @@ function Given({ asked }: { asked: Asked }) {
   );
 }
 
-function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (() => void) | undefined }) {
+function Form({
+  run,
+  asked,
+  answered,
+}: {
+  run: string;
+  asked: Asked;
+  answered: ((decision: string) => void) | undefined;
+}) {
   const original = editableJson(asked.arguments);
   const [values, setValues] = useState(original);
   const [result, setResult] = useState(asked.result ?? "");
@@ -76,7 +92,7 @@ function Form({ run, asked, answered }: { run: string; asked: Asked; answered: (
     setError(null);
     try {
       await answer(run, [answerOf(asked, decision, { values, original, result, raised })]);
-      answered?.();
+      answered?.(decision);
     } catch (failed) {
       setError(failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) }));
     } finally {
