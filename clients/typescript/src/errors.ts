@@ -8,6 +8,8 @@ export class ApiError extends Error {
   readonly code: string;
   readonly errorId: string | null;
   readonly retryAfter: number | null;
+  /** The fields that are wrong, if the server names them. */
+  readonly errors: readonly { path: string; message: string }[];
 
   constructor(status: number, problem: Partial<Problem>, retryAfter: number | null = null) {
     super(problem.error || `The server answered ${status}.`);
@@ -16,6 +18,7 @@ export class ApiError extends Error {
     this.code = problem.code ?? "";
     this.errorId = problem.error_id ?? null;
     this.retryAfter = retryAfter;
+    this.errors = Array.isArray(problem.errors) ? problem.errors : [];
   }
 }
 

@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import { visible } from "../../parts/visible";
-import { fieldOf, type Problems, type Schema, startOf, Unfinished, withoutNull } from "./schemaValues";
+import { choicesOf, fieldOf, type Problems, type Schema, startOf, Unfinished, withoutNull } from "./schemaValues";
 
 interface Props {
   schema: Schema;
@@ -14,7 +14,7 @@ interface Props {
 export function SchemaForm({ schema, value, change, problems, path }: Props) {
   const values = (value ?? {}) as Record<string, unknown>;
   const properties = Object.entries(schema.properties ?? {});
-  if (properties.length === 0) return <p class="quiet">It takes no arguments.</p>;
+  if (properties.length === 0) return <p class="quiet">It has no fields.</p>;
   return (
     <div class="stack">
       {properties.map(([name, each]) => (
@@ -38,6 +38,10 @@ function changed(values: Record<string, unknown>, name: string, next: unknown): 
   return next === undefined ? others : { ...values, [name]: next };
 }
 
+function hasFields(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
+}
+
 interface PropertyProps extends Props {
   name: string;
   required: boolean;
@@ -55,6 +59,16 @@ function Property({ name, required, schema: given, value, change, problems, path
       {required && <span class="quiet"> required</span>}
     </>
   );
+  const nulled = nullable && (
+    <label class="row">
+      <input
+        type="checkbox"
+        checked={value === null}
+        onChange={(event) => change(event.currentTarget.checked ? null : undefined)}
+      />
+      null
+    </label>
+  );
   const about = (
     <span id={described}>
       {schema.description && <span class="quiet">{visible(schema.description)}</span>}
@@ -70,8 +84,15 @@ function Property({ name, required, schema: given, value, change, problems, path
       <fieldset aria-describedby={described}>
         <legend>{label}</legend>
         {about}
-        {field === "object" ? (
-          <SchemaForm schema={schema} value={value} change={change} problems={problems} path={path} />
+        {nulled}
+        {value === null ? null : field === "object" ? (
+          <SchemaForm
+            schema={schema}
+            value={value}
+            change={(next) => change(required || hasFields(next) ? next : undefined)}
+            problems={problems}
+            path={path}
+          />
         ) : (
           <List schema={schema} value={value} change={change} problems={problems} path={path} />
         )}
@@ -82,16 +103,7 @@ function Property({ name, required, schema: given, value, change, problems, path
       <label for={id}>{label}</label>
       <div class="row">
         <Input id={id} described={described} schema={schema} value={value} change={change} wrong={Boolean(problem)} />
-        {nullable && (
-          <label class="row">
-            <input
-              type="checkbox"
-              checked={value === null}
-              onChange={(event) => change(event.currentTarget.checked ? null : undefined)}
-            />
-            null
-          </label>
-        )}
+        {nulled}
       </div>
       {about}
     </div>
@@ -146,15 +158,17 @@ function Input({ id, described, schema, value, change, wrong }: InputProps) {
   const field = fieldOf(schema);
   const shared = { id, "aria-describedby": described, "aria-invalid": wrong, disabled: value === null };
   const text = value instanceof Unfinished ? value.text : null;
+  const choices = choicesOf(schema) ?? [];
+  const unset = schema.default === undefined ? "" : visible(`default: ${JSON.stringify(schema.default)}`);
   if (field === "choice")
     return (
       <select
         {...shared}
-        value={schema.enum?.indexOf(value)}
-        onChange={(event) => change(schema.enum?.[Number(event.currentTarget.value)])}
+        value={choices.indexOf(value)}
+        onChange={(event) => change(choices[Number(event.currentTarget.value)])}
       >
         <option value={-1}>not given</option>
-        {schema.enum?.map((each, place) => (
+        {choices.map((each, place) => (
           <option key={place} value={place}>
             {visible(String(each))}
           </option>
@@ -180,6 +194,7 @@ function Input({ id, described, schema, value, change, wrong }: InputProps) {
       <input
         {...shared}
         inputMode="decimal"
+        placeholder={unset}
         value={text ?? (value === undefined || value === null ? "" : String(value))}
         onInput={(event) => change(numberOf(event.currentTarget.value))}
       />
@@ -189,6 +204,7 @@ function Input({ id, described, schema, value, change, wrong }: InputProps) {
       <textarea
         {...shared}
         rows={1}
+        placeholder={unset}
         value={typeof value === "string" ? value : ""}
         onInput={(event) => change(event.currentTarget.value === "" ? undefined : event.currentTarget.value)}
       />
@@ -198,7 +214,7 @@ function Input({ id, described, schema, value, change, wrong }: InputProps) {
       {...shared}
       class="mono"
       rows={3}
-      placeholder="JSON"
+      placeholder={unset || 'JSON, such as {}, [1, 2] or "text"'}
       value={text ?? (value === undefined ? "" : JSON.stringify(value, null, 2))}
       onInput={(event) => change(jsonOf(event.currentTarget.value))}
     />

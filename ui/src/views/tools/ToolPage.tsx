@@ -1,48 +1,98 @@
 import { data, type Schemas } from "@journeyman/client";
+import { count } from "../../parts/amounts";
 import { Id } from "../../parts/Id";
 import { Json } from "../../parts/Json";
 import { Notice } from "../../parts/Notice";
+import { duration } from "../../parts/Time";
 import { useResource } from "../../parts/useResource";
 import { visible } from "../../parts/visible";
-import { to } from "../../shell/address";
+import { address, changeQuery, to } from "../../shell/address";
 import { server } from "../../shell/server";
+import { ClearCache } from "./ClearCache";
 import { TryTool } from "./TryTool";
 
 type Tool = Schemas["ToolAnswer"];
 
-/** One tool: its form, its policies, what the checks found, its figures. */
+/** One tool: its form, its policies, what the checks found, its figures. `?agent=NAME`: as that agent calls it. */
 export function ToolPage({ name }: { name: string }) {
+  const agent = address.value.query.get("agent");
   const tool = useResource(`tool ${name}`, () =>
     data(server.requests.GET("/tools/{name}", { params: { path: { name } } })),
   );
+  const agents = useResource("agents of tools", () =>
+    data(server.requests.GET("/agents", { params: { query: { limit: 100 } } })),
+  );
+  const users = (agents.data?.items ?? []).filter((each) => each.tools.includes(name)).map((each) => each.name);
   return (
     <div class="page">
       <header>
         <h1>{visible(name)}</h1>
+        <a href={to("runs", { tool: name })}>Its runs</a>
         <a href={to("tools")}>To all tools</a>
       </header>
       {tool.error && <Notice error={tool.error} retry={tool.reload} />}
-      {tool.data && (
-        <div class="tool-page">
-          <div class="stack">
-            <p class="plain-text">{visible(tool.data.description)}</p>
-            <TryTool tool={tool.data} done={tool.reload} />
-          </div>
-          <div class="stack">
-            <Policies tool={tool.data} />
-            <Checks tool={tool.data} />
-            <Figures tool={tool.data} />
-            <details>
-              <summary>Sandbox</summary>
-              <Json value={tool.data.sandbox} label="Sandbox" />
-            </details>
-            <details>
-              <summary>Schema</summary>
-              <Json value={tool.data.parameters} label="Schema" />
-            </details>
-          </div>
-        </div>
-      )}
+      {(users.length > 0 || agent) && <Users users={users} agent={agent} />}
+      {tool.data &&
+        (agent ? (
+          <OfAgent key={agent} tool={tool.data} agent={agent} done={tool.reload} />
+        ) : (
+          <Whole tool={tool.data} agent={null} done={tool.reload} />
+        ))}
+    </div>
+  );
+}
+
+function Users({ users, agent }: { users: string[]; agent: string | null }) {
+  const names = agent && !users.includes(agent) ? [agent, ...users] : users;
+  return (
+    <search class="filters">
+      <label>
+        With the policies of
+        <select value={agent ?? ""} onChange={(event) => changeQuery({ agent: event.currentTarget.value })}>
+          <option value="">the tool alone</option>
+          {names.map((each) => (
+            <option key={each} value={each}>
+              {`the agent ${visible(each)}`}
+            </option>
+          ))}
+        </select>
+      </label>
+    </search>
+  );
+}
+
+/** The tool as an agent has it: what the agent's file says of it counts, the figures are those of all. */
+function OfAgent({ tool, agent, done }: { tool: Tool; agent: string; done: () => void }) {
+  const read = useResource(`agent ${agent}`, () =>
+    data(server.requests.GET("/agents/{name}", { params: { path: { name: agent } } })),
+  );
+  if (read.error) return <Notice error={read.error} retry={read.reload} />;
+  if (!read.data) return null;
+  const own = read.data.tools.find((each) => each.name === tool.name);
+  if (!own) return <p class="notice">This agent does not have the tool.</p>;
+  return <Whole tool={{ ...own, metrics: tool.metrics }} agent={agent} done={done} />;
+}
+
+function Whole({ tool, agent, done }: { tool: Tool; agent: string | null; done: () => void }) {
+  return (
+    <div class="tool-page">
+      <div class="stack">
+        <p class="plain-text">{visible(tool.description)}</p>
+        <TryTool tool={tool} agent={agent} done={done} />
+      </div>
+      <div class="stack">
+        <Policies tool={tool} />
+        <Checks tool={tool} />
+        <Figures tool={tool} />
+        <details>
+          <summary>Sandbox</summary>
+          <Json value={tool.sandbox} label="Sandbox" />
+        </details>
+        <details>
+          <summary>Schema</summary>
+          <Json value={tool.parameters} label="Schema" />
+        </details>
+      </div>
     </div>
   );
 }
@@ -55,7 +105,7 @@ function Policies({ tool }: { tool: Tool }) {
     ["Approval", tool.approval],
     ["Timeout", tool.timeout_seconds === null ? "that of the settings" : `${tool.timeout_seconds} s`],
     ["Retries", tool.retries === null ? "that of the settings" : String(tool.retries)],
-    ["Cache", tool.cache_ttl === 0 ? "no" : `${tool.cache_ttl} s, by ${tool.cache_scope}`],
+    ["Cache", cacheOf(tool)],
     ["Runs in", tool.isolation],
     ["Network", allowed(network)],
     ["Files", allowed(files)],
@@ -73,6 +123,7 @@ function Policies({ tool }: { tool: Tool }) {
           <code>{visible(tool.source)}</code> <Id value={tool.code_hash} />
         </dd>
       </dl>
+      {tool.cache_ttl !== 0 && <ClearCache name={tool.name} />}
     </section>
   );
 }
@@ -84,6 +135,11 @@ function Fact({ term, value }: { term: string; value: string }) {
       <dd>{visible(value)}</dd>
     </>
   );
+}
+
+function cacheOf({ cache_ttl, cache_scope }: Tool): string {
+  if (cache_ttl === 0) return "no";
+  return `${cache_ttl === "default" ? "as long as the settings say" : duration(cache_ttl * 1000)}, by ${cache_scope}`;
 }
 
 function allowed(names: string[] | null): string {
@@ -110,18 +166,31 @@ function Checks({ tool }: { tool: Tool }) {
 }
 
 function Figures({ tool }: { tool: Tool }) {
+  const metrics = tool.metrics as Record<string, number | undefined>;
   return (
     <section>
       <h2>Since the start</h2>
       <dl class="facts">
-        {Object.entries(tool.metrics).map(([name, value]) => (
-          <Fact key={name} term={name.replaceAll("_", " ")} value={rounded(value)} />
+        {FIGURES.filter(([name]) => metrics[name] !== undefined).map(([name, term, shown]) => (
+          <Fact key={name} term={term} value={shown(metrics[name] ?? 0)} />
         ))}
       </dl>
     </section>
   );
 }
 
-function rounded(value: unknown): string {
-  return typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : String(value);
-}
+const seconds = (value: number) => duration(value * 1000);
+const FIGURES: [string, string, (value: number) => string][] = [
+  ["requested", "Asked for", count],
+  ["calls", "Ran", count],
+  ["errors", "Failed", count],
+  ["error_rate", "Failed of those that ran", (value) => `${value.toFixed(value % 1 ? 1 : 0)} %`],
+  ["invalid", "Arguments that did not fit", count],
+  ["not_found", "Not found", count],
+  ["retries", "Retries", count],
+  ["cache_hits", "Answered by the cache", count],
+  ["average_duration", "Takes on average", seconds],
+  ["p50", "Half take at most", seconds],
+  ["p95", "95 % take at most", seconds],
+  ["loop_blocks", "Held up the server", count],
+];

@@ -1,5 +1,5 @@
 import { ApiError, data, type Schemas } from "@journeyman/client";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { Json } from "../../parts/Json";
 import { Notice } from "../../parts/Notice";
 import { duration } from "../../parts/Time";
@@ -10,34 +10,54 @@ import { to } from "../../shell/address";
 import { server } from "../../shell/server";
 import { forbidden } from "../../shell/session";
 import { SchemaForm } from "./SchemaForm";
-import { finished, type Problems, problemsOf, type Schema, startOf } from "./schemaValues";
+import {
+  finished,
+  inlined,
+  type Problems,
+  problemsByPath,
+  problemsOf,
+  type Schema,
+  startOf,
+  Unfinished,
+} from "./schemaValues";
 
+const UNENDED = ["queued", "running", "paused"];
 type Result = Schemas["ExecuteToolAnswer"];
 
+interface Props {
+  tool: Schemas["ToolAnswer"];
+  /** The agent with whose policies it runs; null: with its own. */
+  agent: string | null;
+  done: () => void;
+}
+
 /** The form of a tool, made from its schema, and the result of a call with what is in it. */
-export function TryTool({ tool, done }: { tool: Schemas["ToolAnswer"]; done: () => void }) {
-  const schema = tool.parameters as Schema;
+export function TryTool({ tool, agent, done }: Props) {
+  const schema = useMemo(() => inlined(tool.parameters as Schema), [tool.parameters]);
   const [values, setValues] = useState<unknown>(() => startOf(schema));
   const [problems, setProblems] = useState<Problems>({});
   const [result, setResult] = useState<Result | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [running, setRunning] = useState(false);
   const reason = forbidden("tools");
+  const anyObject = !schema.properties && schema.additionalProperties !== false;
   const send = async (event: Event) => {
     event.preventDefault();
     const given = finished(values);
-    const found = problemsOf(schema, given);
+    const found = anyObject ? wholeProblems(given) : problemsOf(schema, given);
     setProblems(found);
     setResult(null);
     setError(null);
     if (Object.keys(found).length) return;
     setRunning(true);
     try {
-      const body = { tool_name: tool.name, arguments: given as Record<string, unknown> };
+      const body = { tool_name: tool.name, arguments: (given ?? {}) as Record<string, unknown>, agent };
       setResult((await data(server.requests.POST("/execute_tool", { body: body as never }))) as Result);
       done();
     } catch (failed) {
-      setError(failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) }));
+      const known = failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) });
+      setProblems(problemsByPath(known.errors));
+      setError(known);
     } finally {
       setRunning(false);
     }
@@ -46,7 +66,17 @@ export function TryTool({ tool, done }: { tool: Schemas["ToolAnswer"]; done: () 
     <section class="stack">
       <h2>Try it</h2>
       <form class="stack" onSubmit={send} noValidate>
-        <SchemaForm schema={schema} value={values} change={setValues} problems={problems} path="" />
+        {anyObject ? (
+          <SchemaForm
+            schema={{ properties: { arguments: { description: "Its schema names no fields: a JSON object." } } }}
+            value={{ arguments: values }}
+            change={(next) => setValues((next as { arguments?: unknown }).arguments)}
+            problems={problems}
+            path=""
+          />
+        ) : (
+          <SchemaForm schema={schema} value={values} change={setValues} problems={problems} path="" />
+        )}
         <div class="row">
           <button type="submit" class="primary" disabled={running || reason !== null} title={reason ?? undefined}>
             {running ? "Runs…" : "Run"}
@@ -63,6 +93,11 @@ export function TryTool({ tool, done }: { tool: Schemas["ToolAnswer"]; done: () 
   );
 }
 
+function wholeProblems(given: unknown): Problems {
+  const fits = given === undefined || (typeof given === "object" && given !== null && !Array.isArray(given));
+  return fits && !(given instanceof Unfinished) ? {} : { arguments: "This is not a JSON object, such as {}." };
+}
+
 function Shown({ result }: { result: Result }) {
   return (
     <section class="stack" aria-label="Result" aria-live="polite">
@@ -73,6 +108,8 @@ function Shown({ result }: { result: Result }) {
         {result.cached && <span>from the cache</span>}
         <a href={to(["runs", result.run_id])}>Its run</a>
       </p>
+      {result.waiting_reason && <p>{visible(result.waiting_reason)}</p>}
+      {UNENDED.includes(result.status) && <p>The call is not over. Its run shows how it goes on.</p>}
       {result.error && (
         <p class="notice bad">
           <code>{result.error.code}</code> {visible(result.error.message)}

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldOf, finished, problemsOf, type Schema, startOf, Unfinished, withoutNull } from "./schemaValues.ts";
+import {
+  fieldOf,
+  finished,
+  inlined,
+  problemsByPath,
+  problemsOf,
+  type Schema,
+  startOf,
+  Unfinished,
+  withoutNull,
+} from "./schemaValues.ts";
 
 const schema: Schema = {
   type: "object",
@@ -38,4 +48,49 @@ test("what the form does not know is asked for as JSON", () => {
   assert.equal(fieldOf({ $ref: "#/x" }), "json");
   assert.equal(fieldOf({ type: "object" }), "json");
   assert.deepEqual(withoutNull({ type: ["string", "null"] }).nullable, true);
+});
+
+const journey: Schema = {
+  type: "object",
+  required: ["stops"],
+  properties: {
+    stops: { type: "array", items: { $ref: "#/$defs/Stop" } },
+    first: { anyOf: [{ $ref: "#/$defs/Stop" }, { type: "null" }], default: null },
+    after: { $ref: "#/$defs/Stop", description: "After it" },
+    unknown: { $ref: "#/elsewhere" },
+  },
+  $defs: {
+    Stop: {
+      type: "object",
+      required: ["city"],
+      properties: { city: { type: "string" }, nights: { type: "integer", default: 1 }, next: { $ref: "#/$defs/Stop" } },
+    },
+  },
+};
+
+test("a reference is asked for as what it means, and one without end as JSON", () => {
+  const { properties = {} } = inlined(journey);
+  assert.equal(fieldOf(properties.stops?.items ?? {}), "object");
+  assert.equal(fieldOf(withoutNull(properties.first ?? {}).schema), "object");
+  assert.equal(properties.after?.description, "After it");
+  assert.equal(fieldOf(properties.unknown ?? {}), "json");
+  let at: Schema | undefined = properties.after;
+  let depth = 0;
+  for (; at?.properties; depth += 1) at = at.properties.next;
+  assert.ok(depth >= 2 && depth < 10 && at?.$ref, `${depth}`);
+});
+
+test("what may be left out is left out, with the defaults within it", () => {
+  assert.deepEqual(startOf(inlined(journey)), { first: null });
+  assert.deepEqual(startOf(inlined({ ...journey, required: ["after"] })), { first: null, after: { nights: 1 } });
+});
+
+test("one allowed value and bounds that are excluded", () => {
+  assert.equal(fieldOf({ const: "a" }), "choice");
+  const size: Schema = { type: "object", properties: { x: { type: "number", exclusiveMinimum: 0 } } };
+  assert.deepEqual(problemsOf(size, { x: 0 }), { x: "This must be more than 0." });
+});
+
+test("problems of the server stand beside their fields", () => {
+  assert.deepEqual(problemsByPath([{ path: "stops[0].city", message: "no" }]), { "stops.0.city": "no" });
 });

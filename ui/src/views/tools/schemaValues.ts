@@ -18,7 +18,38 @@ export interface Schema {
   minItems?: number;
   maxItems?: number;
   additionalProperties?: boolean | Schema;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
   $ref?: string;
+  $defs?: Record<string, Schema>;
+}
+
+const DEEPEST = 5;
+const MOST_SCHEMAS = 2000;
+const LOCAL = /^#\/(?:\$defs|definitions)\/([^/]+)$/;
+
+/**
+ * Return a schema with what its references mean in their place. References beyond a depth or a number, such as those of
+ * a type that holds itself, stay: their fields are asked for as JSON.
+ */
+export function inlined(root: Schema): Schema {
+  const named = { ...(root as { definitions?: Record<string, Schema> }).definitions, ...root.$defs };
+  let left = MOST_SCHEMAS;
+  const meant = (given: Schema, depth: number): Schema => {
+    left -= 1;
+    const name = LOCAL.exec(given.$ref ?? "")?.[1];
+    const target = name !== undefined && depth < DEEPEST && left > 0 ? named[name] : undefined;
+    if (target) return meant({ ...target, ...given, $ref: target.$ref }, depth + 1);
+    if (left <= 0) return given;
+    const each = (schemas: Schema[] | undefined) => schemas?.map((schema) => meant(schema, depth));
+    const properties =
+      given.properties &&
+      Object.fromEntries(Object.entries(given.properties).map(([key, schema]) => [key, meant(schema, depth)]));
+    const items = given.items && meant(given.items, depth);
+    const parts = { properties, items, anyOf: each(given.anyOf), oneOf: each(given.oneOf) };
+    return { ...given, ...Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) };
+  };
+  return meant(root, 0);
 }
 
 /** What is wrong with the values of a form, by path. */
@@ -37,12 +68,18 @@ export type Field = "object" | "array" | "string" | "number" | "integer" | "bool
 
 /** Return how a schema is asked for; what the form does not know is asked for as JSON. */
 export function fieldOf(schema: Schema): Field {
-  if (schema.enum) return "choice";
+  if (choicesOf(schema)) return "choice";
   const type = typeOf(schema);
   if (type === "object" && schema.properties) return "object";
   if (type === "array" && schema.items && !schema.items.$ref) return "array";
   if (type === "string" || type === "number" || type === "integer" || type === "boolean") return type;
   return "json";
+}
+
+/** Return the values that a schema allows, if it names them. */
+export function choicesOf(schema: Schema): unknown[] | null {
+  if (schema.enum) return schema.enum;
+  return schema.const === undefined ? null : [schema.const];
 }
 
 /** Return the one type of a schema, without null; empty if there are several. */
@@ -61,19 +98,16 @@ export function withoutNull(schema: Schema): { schema: Schema; nullable: boolean
   return { schema, nullable: Array.isArray(schema.type) && schema.type.includes("null") };
 }
 
-/** Return what a form begins with: the defaults, and empty values of what is required. */
+/** Return what a form begins with: its defaults, and those within what is required. */
 export function startOf(schema: Schema): unknown {
   if (schema.default !== undefined) return structuredClone(schema.default);
   const { schema: plain } = withoutNull(schema);
   if (fieldOf(plain) !== "object") return undefined;
   const entries = Object.entries(plain.properties ?? {})
+    .filter(([name, each]) => each.default !== undefined || plain.required?.includes(name))
     .map(([name, each]) => [name, startOf(each)] as const)
-    .filter(([name, value]) => value !== undefined && (hasValues(value) || plain.required?.includes(name)));
+    .filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries);
-}
-
-function hasValues(value: unknown): boolean {
-  return typeof value !== "object" || value === null || Array.isArray(value) || Object.keys(value).length > 0;
 }
 
 /** Return the values with each number whose text is whole, such as `1.50`, as a number. */
@@ -136,6 +170,11 @@ function ofValue(schema: Schema, field: Field, value: unknown): string | null {
     if (schema.minimum !== undefined && value < schema.minimum) return `This must be at least ${schema.minimum}.`;
     if (schema.maximum !== undefined && value > schema.maximum) return `This must be at most ${schema.maximum}.`;
   }
+  if ((field === "number" || field === "integer") && typeof value === "number") {
+    const { exclusiveMinimum: over, exclusiveMaximum: under } = schema;
+    if (over !== undefined && value <= over) return `This must be more than ${over}.`;
+    if (under !== undefined && value >= under) return `This must be less than ${under}.`;
+  }
   if (field === "string" && typeof value === "string") {
     if (schema.minLength !== undefined && value.length < schema.minLength)
       return `This must have at least ${schema.minLength} characters.`;
@@ -143,4 +182,9 @@ function ofValue(schema: Schema, field: Field, value: unknown): string | null {
       return `This may have at most ${schema.maxLength} characters.`;
   }
   return null;
+}
+
+/** Return the problems that a server names, by the paths of the form: `list[0].name` is `list.0.name` there. */
+export function problemsByPath(errors: readonly { path: string; message: string }[]): Problems {
+  return Object.fromEntries(errors.map(({ path, message }) => [path.replace(/\[(\d+)\]/g, ".$1"), message]));
 }
