@@ -109,9 +109,16 @@ class ToolExecutionError(ToolError):
 
 
 class ToolValidationError(ToolError):
-    """Raised when a tool's definition, or the arguments of a call, are invalid: correct what the message names."""
+    """Raised when a tool's definition, or the arguments of a call, are invalid: correct what the message names.
+
+    `fields` are the arguments that do not fit, each as its path and what is wrong with it.
+    """
 
     default_code = "tool_invalid"
+
+    def __init__(self, message: str, *, code: str | None = None, fields: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(message, code=code)
+        self.fields = tuple(fields)
 
 
 class ToolRegistrationError(ToolError):

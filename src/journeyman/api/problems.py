@@ -33,6 +33,7 @@ from journeyman.errors import (
     ToolExecutionError,
     ToolNotFoundError,
     ToolRegistrationError,
+    ToolValidationError,
     UnauthenticatedError,
     ValidationError,
 )
@@ -224,6 +225,8 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
 def _fields(exc: BaseException) -> list[FieldProblem]:
     if isinstance(exc, RequestError):
         return [FieldProblem(field.path, valid_text(field.message)) for field in exc.fields]
+    if isinstance(exc, ToolValidationError):
+        return [FieldProblem(valid_text(path), valid_text(problem)) for path, problem in exc.fields]
     if not isinstance(exc, RequestValidationError):
         return []
     return [

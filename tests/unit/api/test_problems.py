@@ -94,6 +94,12 @@ def test_what_the_log_knows_the_client_does_not(error: Exception, caplog: pytest
     assert caplog.records[0].exc_info
 
 
+def test_arguments_of_a_tool_that_do_not_fit_are_named_with_what_is_wrong() -> None:
+    error = errors.ToolValidationError("a.b: x", code="invalid_arguments", fields=[("a.b", "no sk-secret")])
+    problem = problem_of(error, SequentialIds(), lambda text: text.replace("sk-secret", "[secret]"))
+    assert problem.errors == [FieldProblem("a.b", "no [secret]")]
+
+
 def test_retry_after_is_whole_seconds_rounded_up() -> None:
     assert (
         answer_problem(errors.ResourceError("x", retry_after=2.1), _context(), SequentialIds()).headers["retry-after"]

@@ -49,7 +49,7 @@ function Users({ users, agent }: { users: string[]; agent: string | null }) {
       <label>
         With the policies of
         <select value={agent ?? ""} onChange={(event) => changeQuery({ agent: event.currentTarget.value })}>
-          <option value="">the tool alone</option>
+          <option value="">no agent</option>
           {names.map((each) => (
             <option key={each} value={each}>
               {`the agent ${visible(each)}`}
@@ -57,6 +57,11 @@ function Users({ users, agent }: { users: string[]; agent: string | null }) {
           ))}
         </select>
       </label>
+      {!agent && (
+        <p class="quiet">
+          A call without an agent has the strictest policies of all that list the tool. Below are its own.
+        </p>
+      )}
     </search>
   );
 }

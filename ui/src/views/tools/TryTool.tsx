@@ -93,6 +93,35 @@ export function TryTool({ tool, agent, done }: Props) {
   );
 }
 
+/** What the call asks, and after the answer what became of it. */
+function Asked({ approval }: { approval: Schemas["ApprovalAnswer"] }) {
+  const [answered, setAnswered] = useState(false);
+  const [outcome, setOutcome] = useState<Schemas["OutcomeAnswer"] | null>(null);
+  const wait = async () => {
+    setAnswered(true);
+    const params = { path: { approval_id: approval.approval }, query: { wait: 20 } };
+    setOutcome(await data(server.requests.GET("/approvals/{approval_id}", { params })).catch(() => null));
+  };
+  if (!answered) return <AskedCard run={approval.run_id} asked={askedOf(approval)} answered={wait} />;
+  return (
+    <>
+      <p>
+        Answered. <a href={to(["approvals", approval.approval])}>What has become of it</a>
+      </p>
+      {outcome?.error && <Failed error={outcome.error} />}
+      {outcome?.result && <Json value={outcome.result} label="Result" />}
+    </>
+  );
+}
+
+function Failed({ error }: { error: Schemas["Failure"] }) {
+  return (
+    <p class="notice bad">
+      <code>{error.code}</code> {visible(error.message)}
+    </p>
+  );
+}
+
 function wholeProblems(given: unknown): Problems {
   const fits = given === undefined || (typeof given === "object" && given !== null && !Array.isArray(given));
   return fits && !(given instanceof Unfinished) ? {} : { arguments: "This is not a JSON object, such as {}." };
@@ -110,13 +139,9 @@ function Shown({ result }: { result: Result }) {
       </p>
       {result.waiting_reason && <p>{visible(result.waiting_reason)}</p>}
       {UNENDED.includes(result.status) && <p>The call is not over. Its run shows how it goes on.</p>}
-      {result.error && (
-        <p class="notice bad">
-          <code>{result.error.code}</code> {visible(result.error.message)}
-        </p>
-      )}
+      {result.error && <Failed error={result.error} />}
       {(result.approvals ?? []).map((each) => (
-        <AskedCard key={each.approval} run={each.run_id} asked={askedOf(each)} />
+        <Asked key={each.approval} approval={each} />
       ))}
       {result.response && <Json value={result.response} label="Result" />}
     </section>
