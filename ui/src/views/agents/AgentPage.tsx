@@ -1,5 +1,7 @@
 import { ApiError, data, type Schemas } from "@journeyman/client";
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
+import { Dialog } from "../../parts/Dialog";
 import { Id } from "../../parts/Id";
 import { Json } from "../../parts/Json";
 import { Notice } from "../../parts/Notice";
@@ -66,17 +68,11 @@ function Definition({ agent, reload }: { agent: Agent; reload: () => void }) {
       <h2>Prompt</h2>
       <Text text={agent.prompt} label="Prompt" />
       <h2>Tools</h2>
-      <ul class="row">
-        {agent.tools.map((tool) => (
-          <li key={tool.name}>
-            <a href={to(["tools", tool.name])}>{visible(tool.name)}</a>
-          </li>
-        ))}
-      </ul>
-      <h2>Limits</h2>
-      <Json value={agent.limits} label="Limits" />
+      {agent.tools.length > 0 ? <Tools agent={agent} /> : <p class="quiet">It has no tools.</p>}
+      <h2>Limits of a run</h2>
+      <Limits limits={agent.limits as Record<string, unknown>} />
       <h2>History</h2>
-      <Json value={agent.history} label="History" />
+      <Facts values={agent.history as Record<string, unknown>} />
       {agent.output && (
         <>
           <h2>Output</h2>
@@ -88,11 +84,71 @@ function Definition({ agent, reload }: { agent: Agent; reload: () => void }) {
   );
 }
 
+function Tools({ agent }: { agent: Agent }) {
+  return (
+    <div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th>Tool</th>
+            <th>Effects</th>
+            <th>Approval</th>
+            <th>From</th>
+          </tr>
+        </thead>
+        <tbody>
+          {agent.tools.map((tool) => (
+            <tr key={tool.name}>
+              <td>
+                <a href={to(["tools", tool.name], { agent: agent.name })}>{visible(tool.name)}</a>
+              </td>
+              <td>{tool.declared ? tool.effects : `${tool.effects} (not declared)`}</td>
+              <td>{tool.approval === "never" ? "never" : <code>{visible(tool.approval)}</code>}</td>
+              <td>{visible(tool.source)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Limits({ limits }: { limits: Record<string, unknown> }) {
+  const { on_reached, ...bounds } = limits;
+  const reactions = typeof on_reached === "object" && on_reached !== null ? on_reached : {};
+  const said = Object.entries(bounds).map(([name, value]) => {
+    const reaction = (reactions as Record<string, unknown>)[name];
+    return [name, reaction === undefined ? value : `${shown(value)}, then ${shown(reaction)}`];
+  });
+  return <Facts values={Object.fromEntries(said)} />;
+}
+
+function Facts({ values }: { values: Record<string, unknown> }) {
+  return (
+    <dl class="facts">
+      {Object.entries(values).map(([name, value]) => (
+        <Fragment key={name}>
+          <dt>{visible(name)}</dt>
+          <dd>{shown(value)}</dd>
+        </Fragment>
+      ))}
+    </dl>
+  );
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return value.toLocaleString();
+  if (value === null || value === undefined) return "none";
+  return visible(typeof value === "string" ? value : JSON.stringify(value));
+}
+
 function Versions({ agent, changed }: { agent: Agent; changed: () => void }) {
   const [error, setError] = useState<ApiError | null>(null);
   const reason = forbidden("admin");
+  const [chosen, setChosen] = useState<string | null>(null);
   const rollBack = async (version: string) => {
     setError(null);
+    setChosen(null);
     try {
       const params = { path: { name: agent.name } };
       await data(server.requests.POST("/agents/{name}/rollback", { params, body: { version } }));
@@ -105,6 +161,24 @@ function Versions({ agent, changed }: { agent: Agent; changed: () => void }) {
     <section class="stack">
       <h2>Versions of this server process</h2>
       {error && <Notice error={error} />}
+      {chosen && (
+        <Dialog title="Serve an older version?" close={() => setChosen(null)}>
+          <div class="stack">
+            <p>
+              New runs of {visible(agent.name)} use version <code>{chosen}</code>, until its files or tools change or
+              the server is started again. Runs in progress keep theirs. The files stay as they are.
+            </p>
+            <div class="row">
+              <button type="button" class="primary" onClick={() => rollBack(chosen)}>
+                Serve it
+              </button>
+              <button type="button" onClick={() => setChosen(null)}>
+                Leave it
+              </button>
+            </div>
+          </div>
+        </Dialog>
+      )}
       <div class="table-box">
         <table>
           <thead>
@@ -133,9 +207,9 @@ function Versions({ agent, changed }: { agent: Agent; changed: () => void }) {
                       type="button"
                       disabled={reason !== null}
                       title={reason ?? undefined}
-                      onClick={() => rollBack(each.version)}
+                      onClick={() => setChosen(each.version)}
                     >
-                      Serve this one
+                      Serve this one…
                     </button>
                   )}
                 </td>

@@ -1,7 +1,9 @@
 import { ApiError, data, type Schemas } from "@journeyman/client";
 import { useState } from "preact/hooks";
+import { Id } from "../../parts/Id";
 import { Notice } from "../../parts/Notice";
 import { visible } from "../../parts/visible";
+import { to } from "../../shell/address";
 import { server } from "../../shell/server";
 import { forbidden } from "../../shell/session";
 
@@ -35,6 +37,13 @@ export function Reload({ done }: { done: () => void }) {
       {report && (
         <div class={report.applied ? "notice" : "notice bad"} role="status">
           <p>{said(report)}</p>
+          {report.applied && report.changes.length > 0 && (
+            <ul>
+              {report.changes.map((each) => (
+                <li key={each.agent}>{changeOf(each)}</li>
+              ))}
+            </ul>
+          )}
           <Problems problems={report.problems} />
         </div>
       )}
@@ -45,19 +54,41 @@ export function Reload({ done }: { done: () => void }) {
 function said(report: Schemas["ReloadAnswer"]): string {
   if (!report.applied) return "Nothing has changed, since the files have problems:";
   if (report.changes.length === 0) return "The files are as they were.";
-  return `Changed: ${report.changes.map((each) => visible(each.agent)).join(", ")}.`;
+  return "New runs use what has changed:";
 }
 
-/** Problems of files, each with its place. */
+function changeOf({ agent, before, version }: Schemas["ChangeAnswer"]) {
+  if (version === null) return `${visible(agent)} is gone.`;
+  return (
+    <>
+      <a href={to(["agents", agent])}>{visible(agent)}</a> {before === null ? "is new" : <Id value={before} />} →{" "}
+      <Id value={version} />
+    </>
+  );
+}
+
+const PLACED = /^(\S+?:\d+(?::\d+)?): ([\s\S]*)$/;
+
+/** Problems of files, each with its place: file, line and column. */
 export function Problems({ problems }: { problems: string[] }) {
   if (problems.length === 0) return null;
   return (
-    <ul>
+    <ul class="problems">
       {problems.map((each) => (
         <li key={each} class="plain-text">
-          {visible(each)}
+          <Problem text={each} />
         </li>
       ))}
     </ul>
+  );
+}
+
+function Problem({ text }: { text: string }) {
+  const [, place, said] = PLACED.exec(text) ?? [];
+  if (!place || said === undefined) return <>{visible(text)}</>;
+  return (
+    <>
+      <code>{visible(place)}</code> {visible(said)}
+    </>
   );
 }
