@@ -13,10 +13,13 @@ import { address, changeQuery, to } from "../../shell/address";
 import { useShortcuts } from "../../shell/keyboard";
 import { server } from "../../shell/server";
 import { forbidden } from "../../shell/session";
+import { exportThread } from "./exportThread";
 
 type Thread = Schemas["ThreadAnswer"];
 
-/** The threads, the last changed first: found by id, title or first message, opened, and deleted. */
+type Saving = { thread: Thread; error: ApiError | null } | null;
+
+/** The threads, the last changed first: found by id, title or first message, opened, exported and deleted. */
 export function ThreadsView() {
   const q = address.value.query.get("q") ?? "";
   const pages = usePages<Thread>(`threads ${q}`, (cursor) =>
@@ -27,6 +30,17 @@ export function ThreadsView() {
     ),
   );
   const [leaving, setLeaving] = useState<Thread | null>(null);
+  const [saving, setSaving] = useState<Saving>(null);
+  const save = async (thread: Thread) => {
+    setSaving({ thread, error: null });
+    try {
+      await exportThread(thread);
+      setSaving(null);
+    } catch (failed) {
+      const error = failed instanceof ApiError ? failed : new ApiError(0, { error: String(failed) });
+      setSaving({ thread, error });
+    }
+  };
   useShortcuts([{ keys: "/", does: "Find a thread", run: () => document.getElementById("thread-q")?.focus() }]);
   return (
     <div class="page">
@@ -41,7 +55,15 @@ export function ThreadsView() {
         </label>
       </search>
       {pages.error && <Notice error={pages.error} retry={pages.reload} />}
-      {pages.items.length > 0 && <Table threads={pages.items} leave={setLeaving} />}
+      {saving?.error && <Notice error={saving.error} retry={() => save(saving.thread)} />}
+      {pages.items.length > 0 && (
+        <Table
+          threads={pages.items}
+          saving={saving?.error ? null : (saving?.thread ?? null)}
+          save={save}
+          leave={setLeaving}
+        />
+      )}
       <More pages={pages} />
       {!pages.loading && !pages.error && pages.items.length === 0 && (
         <Empty title={q ? "No thread fits" : "There is no thread yet"}>
@@ -56,7 +78,14 @@ export function ThreadsView() {
   );
 }
 
-function Table({ threads, leave }: { threads: Thread[]; leave: (thread: Thread) => void }) {
+interface TableProps {
+  threads: Thread[];
+  saving: Thread | null;
+  save: (thread: Thread) => void;
+  leave: (thread: Thread) => void;
+}
+
+function Table({ threads, saving, save, leave }: TableProps) {
   const reason = forbidden("run");
   return (
     <div class="table-box">
@@ -101,6 +130,15 @@ function Table({ threads, leave }: { threads: Thread[]; leave: (thread: Thread) 
               </td>
               <td class="row">
                 <a href={to("runs", { thread: thread.thread_id })}>Runs</a>
+                <button
+                  type="button"
+                  class="plain"
+                  disabled={saving !== null}
+                  title="As one JSON file: its context, messages and runs"
+                  onClick={() => save(thread)}
+                >
+                  {saving === thread ? "Reads…" : "Export"}
+                </button>
                 <button
                   type="button"
                   class="plain danger"
