@@ -621,6 +621,16 @@ async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None
     assert (await commit(journal, accepted("z"), claim=claim("z", body="x"), at=999)).replay == "later"
 
 
+async def test_a_claim_that_replaces_is_no_repetition(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), claim=claim("r1"), accept=True)
+    for made, body in (("r2", "h"), ("r3", "other")):
+        record = msgspec.structs.replace(claim(made, body), replaces=True)
+        assert (await journal.commit(Batch(at=1, appends=(), claim=record))).replay is None
+        held = await journal.claim("ann", "/process", "k")
+        assert held is not None
+        assert (held.made, held.body_hash) == (made, body)
+
+
 async def test_a_claim_without_a_name_points_to_its_first_event(journal: Journal) -> None:
     create = outside(thread_stream(T), ThreadCreated(thread_id="t1", principal="ann"))
     await commit(journal, create, claim=claim(""))
@@ -953,6 +963,7 @@ async def test_idle_threads_come_longest_untouched_first(journal: Journal) -> No
     await commit(journal, step("r0", RunFinished()), at=40)
     assert await journal.idle_threads(10) == [Idle("bob/t1", 30), Idle("ann/t3", 40)]
     assert await journal.idle_threads(1) == [Idle("bob/t1", 30)]
+    assert await journal.idle_threads(10, "t3") == [Idle("ann/t3", 40)]
     await journal.erase_thread("bob/t1", 50, "retention")
     assert [idle.key for idle in await journal.idle_threads(10)] == ["ann/t3"]
 

@@ -78,6 +78,7 @@ class RuntimeInMemory:
         runtime = build_runtime(parts, self.catalog, performer, budgets=self.budgets, prices=self.prices)
         self.worker, self.runs = runtime.scheduler, runtime.runs
         self.forks, self.threads = runtime.forks, runtime.threads
+        self.conversations, self.chat_retention = runtime.conversations, runtime.chat_retention
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -31,6 +31,10 @@ class ThreadRef(msgspec.Struct, frozen=True):
         return cls(principal, f"{_HIDDEN}{id}")
 
     @property
+    def is_hidden(self) -> bool:
+        return self.id.startswith(_HIDDEN)
+
+    @property
     def key(self) -> str:
         return f"{self.principal}/{self.id}"
 

@@ -52,7 +52,8 @@ class IdempotencyClaim(msgspec.Struct, frozen=True, kw_only=True):
     """An idempotency record: the first use of (principal, route, key) and what its batch made.
 
     A second batch with the same key and body hash commits nothing and returns what the first made
-    (`Committed.replay`); with another body hash it raises IdempotencyError. An expired record is ignored.
+    (`Committed.replay`); with another body hash it raises IdempotencyError. An expired record is ignored. With
+    `replaces`, the batch is committed in any case, and its record takes the place of an earlier one.
     """
 
     principal: str
@@ -61,6 +62,7 @@ class IdempotencyClaim(msgspec.Struct, frozen=True, kw_only=True):
     body_hash: str
     expires: int  # µs since the epoch
     made: str = ""  # a run's id or another name; if empty, the journal stores the batch's first event, `stream#seq`
+    replaces: bool = False
 
 
 class Suspect(NamedTuple):
@@ -404,8 +406,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def idle_threads(self, limit: int) -> Sequence[Idle]:
-        """Return the threads without an open run, with hidden ones, those that were idle longest first."""
+    async def idle_threads(self, limit: int, prefix: str = "") -> Sequence[Idle]:
+        """Return the threads without an open run, with hidden ones, those that were idle longest first.
+
+        Their ids begin with `prefix`.
+        """
         ...
 
     async def size(self) -> Size:

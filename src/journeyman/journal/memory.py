@@ -316,8 +316,9 @@ class MemoryJournal:
         self.notifier.committed((tombstone,))
         return True
 
-    async def idle_threads(self, limit: int) -> Sequence[Idle]:
-        idle = (row for row in self.tables.threads.values() if row.active_run is None and not row.queue)
+    async def idle_threads(self, limit: int, prefix: str = "") -> Sequence[Idle]:
+        rows = (row for row in self.tables.threads.values() if row.thread_id.startswith(prefix))
+        idle = (row for row in rows if row.active_run is None and not row.queue)
         oldest = sorted(idle, key=lambda row: (row.updated_at, row.key))[:limit]
         return [Idle(row.key, row.updated_at) for row in oldest]
 

@@ -87,6 +87,8 @@ class Transactions:
             raise files_full(batch.most_file_bytes)
 
     def _replay(self, claim: IdempotencyClaim, at: int) -> str | None:
+        if claim.replaces:
+            return None
         stored = self._tables.claim(claim.principal, claim.route, claim.key)
         return replayed_result(stored, claim, at)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from journeyman.llm.prices import Prices
 from journeyman.runtime.approval_deadlines import ApprovalDeadlines
+from journeyman.runtime.chat_retention import ChatRetention
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
@@ -18,6 +19,7 @@ from journeyman.runtime.engine.suspect_runs import CrashPolicy
 from journeyman.runtime.lacking_runs import FIRST_RATE, IsHere, LackingRuns
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.use_cases.conversations import Conversations
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
@@ -35,11 +37,13 @@ class Runtime:
     scheduler: RunScheduler
     runs: Runs
     forks: Forks
+    conversations: Conversations
     threads: Threads
     waiting: WaitingRuns
     held: HeldRuns
     deadlines: ApprovalDeadlines
     retention: Retention
+    chat_retention: ChatRetention
     lacking: LackingRuns
 
 
@@ -75,15 +79,18 @@ def build_runtime(
     scheduler = RunScheduler(parts, performer, meters, observe, slots, share, children, patience, crashed)
     submission = Submission(parts, scheduler, budgets, backlog or Backlog())
     runs = Runs(parts, scheduler, registry, submission, tool_backlog)
+    threads = Threads(parts, scheduler)
     return Runtime(
         budgets=budgets,
         scheduler=scheduler,
         runs=runs,
         forks=Forks(parts, runs, submission),
-        threads=Threads(parts, scheduler),
+        conversations=Conversations(parts, runs),
+        threads=threads,
         waiting=WaitingRuns(parts, scheduler),
         held=HeldRuns(parts.journal, parts.codec, parts.clock, scheduler.notify),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock, parts.files),
+        chat_retention=ChatRetention(parts.journal, threads, parts.clock, parts.files),
         lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None, first_rate),
     )

@@ -311,8 +311,8 @@ class SqliteJournal:
             pass
         await self._writing().call(lambda transactions: None, truncate=True)
 
-    async def idle_threads(self, limit: int) -> Sequence[Idle]:
-        return await self._read_in_thread(lambda reads: reads.idle_threads(limit))
+    async def idle_threads(self, limit: int, prefix: str = "") -> Sequence[Idle]:
+        return await self._read_in_thread(lambda reads: reads.idle_threads(limit, prefix))
 
     async def size(self) -> Size:
         return await self._read_in_thread(lambda reads: reads.size())

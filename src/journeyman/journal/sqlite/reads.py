@@ -237,8 +237,8 @@ class Reads:
         """Return the keys of the threads whose erasure was begun and not finished."""
         return [row[0] for row in self.db.execute(Q["erasing"])]
 
-    def idle_threads(self, limit: int) -> Sequence[Idle]:
-        return [Idle(*row) for row in self.db.execute(Q["idle_threads"], (limit,))]
+    def idle_threads(self, limit: int, prefix: str) -> Sequence[Idle]:
+        return [Idle(*row) for row in self.db.execute(Q["idle_threads"], (prefix, prefix, limit))]
 
     def size(self) -> Size:
         pages = self.db.pragma("page_count") - self.db.pragma("freelist_count")

@@ -12,6 +12,8 @@ from journeyman.events.messages import JSON, Message, Part, Usage
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
+CHAT = "chat"  # the kind of the id of a conversation's hidden thread
+
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
     """An idempotency key, the route that it was sent to, and the hash of the request's body."""
@@ -32,6 +34,8 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False  # the gateway is asked to stream, since a client follows the run
     key: IdempotencyKey | None = None
     origin: RequestOrigin = UNKNOWN_ORIGIN
+    hidden: bool = False  # `thread_id` is that of a hidden thread; None: a new one
+    seed: tuple[Message, ...] = ()  # what the caller says was said before, on a thread that is made with the run
 
 
 class MessageEdit(msgspec.Struct, frozen=True, kw_only=True):

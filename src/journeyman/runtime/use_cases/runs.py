@@ -19,13 +19,15 @@ from journeyman.events.events import (
     Decision,
     DirectCall,
     Event,
+    MessageAdded,
     RunAccepted,
     RunFailed,
     RunPaused,
+    ThreadCreated,
     ToolCallFinished,
 )
 from journeyman.events.fold import AgentState, fold
-from journeyman.events.messages import JSON
+from journeyman.events.messages import JSON, Message
 from journeyman.events.redaction import redacted_draft
 from journeyman.events.streams import ThreadRef, share_of
 from journeyman.files.incoming import with_files_stored
@@ -51,6 +53,7 @@ from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_
 from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
+    CHAT,
     ApprovalOutcome,
     HumanAnswer,
     IdempotencyKey,
@@ -104,13 +107,15 @@ class Runs:
         agent = self._registry.resolve(request.agent)
         if request.input.is_blank:
             raise ValidationError("`user_input` is empty or only white space. Send some text.")
-        thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
-        key = ThreadRef(principal, thread_id).key
+        thread_id = self._thread_id(principal, request)
+        thread = ThreadRef(principal, thread_id)
+        key = thread.key
         if request.context:
             await self._check_context(key, request.context)
         message = request.input
         if has_attachments(message):
             message = await with_files_stored(self._files, principal, message)
+        before = (await self._seeded(thread, request.seed),) if request.seed else ()
         accepted = RunAccepted(
             thread=key,
             principal=principal,
@@ -121,7 +126,20 @@ class Runs:
             multitask=request.multitask,
             stream=request.stream,
         )
-        return await self._accept(accepted, thread_id, request, agent)
+        return await self._accept(accepted, thread_id, request, agent, before)
+
+    def _thread_id(self, principal: str, request: StartRun) -> str:
+        """Return the id of the thread to run on, a new one where the request names none."""
+        if request.hidden:
+            return request.thread_id or ThreadRef.hidden(principal, self._ids.new(CHAT)).id
+        return check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
+
+    async def _seeded(self, thread: ThreadRef, seed: Sequence[Message]) -> Append:
+        """Return the events of a new thread that begins with messages of the caller, which are marked as theirs."""
+        made = ThreadCreated(thread_id=thread.id, principal=thread.principal)
+        said = [await with_files_stored(self._files, thread.principal, message) for message in seed]
+        events: tuple[Event, ...] = (made, *(MessageAdded(message=message, by=thread.principal) for message in said))
+        return Append(stream=thread.stream, drafts=tuple(map(self._codec.draft, events)))
 
     async def call(self, principal: str, request: StartCall) -> Started:
         """Start a direct tool call, as a run without an agent on a hidden thread. Returns once it is durable.
@@ -150,14 +168,20 @@ class Runs:
             return await self._accept(accepted, thread.id, request, None)
 
     async def _accept(
-        self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
+        self,
+        accepted: RunAccepted,
+        thread_id: str,
+        request: StartRun | StartCall,
+        agent: BaseAgent | None,
+        before: tuple[Append, ...] = (),
     ) -> Started:
+        """Submit the run, in one transaction with the appends `before` it."""
         run_id = self._ids.new("run")
         append = Append(stream=run_id, drafts=(self._codec.draft(request.origin.recorded_in(accepted)),))
         submitted = await self._submission.submit(
             accepted.principal,
             run_id,
-            (append,),
+            (*before, append),
             request.key,
             self._versions.to_store(agent) if agent else None,
             agent.spec if agent else None,

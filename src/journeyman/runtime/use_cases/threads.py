@@ -139,6 +139,17 @@ class Threads:
             await self._erase(child, principal)
         await self._journal.erase_thread(key, self._clock.now(), principal)
 
+    async def erase_idle(self, key: str, by: str) -> bool:
+        """Delete a thread without an open run, with the threads of child runs. Returns whether it was deleted."""
+        children = [child async for child in self._child_threads(key)]
+        try:
+            erased = await self._journal.erase_thread(key, self._clock.now(), by)
+        except StateError:  # a run began meanwhile
+            return False
+        for child in children:
+            await self.erase_idle(child, by)
+        return erased
+
     async def _child_threads(self, key: str) -> AsyncIterator[str]:
         """Yield the hidden threads of the child runs that runs of this thread have started."""
         async for run in self._runs(RunFilter(thread=key)):

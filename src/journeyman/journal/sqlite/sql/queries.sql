@@ -287,7 +287,8 @@ DELETE FROM file_references WHERE thread = ? AND file = ?
 
 -- name: idle_threads
 SELECT key, updated_at FROM threads
-WHERE NOT erasing AND no NOT IN (SELECT thread FROM runs WHERE status IN ('queued', 'running', 'paused'))
+WHERE NOT erasing AND substr(thread_id, 1, length(?)) = ?
+    AND no NOT IN (SELECT thread FROM runs WHERE status IN ('queued', 'running', 'paused'))
 ORDER BY updated_at, key LIMIT ?
 
 -- name: count_threads
