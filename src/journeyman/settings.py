@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///journeyman.db"
     batch_size: int = Field(100, ge=1, le=10_000)  # events that one group commit writes
     retention_days: float | None = Field(None, gt=0)
+    protocol_threads_keep_hours: float = Field(24, gt=0, le=1_000_000)  # hidden threads of clients that name none
     accept_rollback: int | None = Field(None, ge=1)  # the number of the loss of commits that is accepted, good once
     crashed_runs: Literal["hold", "fail"] = "hold"  # what becomes of a run that ends the server each time
     file_max_bytes: int = Field(20_000_000, ge=1, le=2**40)  # of one file

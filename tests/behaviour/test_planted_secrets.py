@@ -358,6 +358,7 @@ async def _listen(house: House, opened: Any) -> None:
 BODIES: dict[str, Any] = {
     "process": {"user_input": f"say {WORDS[:500]}", "agent": "leaky"},
     "execute_tool": {"tool_name": "kept", "arguments": {"text": WORDS}},
+    "create_chat_completion": {"model": "leaky", "messages": [{"role": "user", "content": f"say {WORDS[:500]}"}]},
     "create_thread": {"title": WORDS[:150]},
     "add_message": {"content": WORDS},
     "patch_thread_context": {"a": WORDS[:9000]},
@@ -384,6 +385,7 @@ async def walk(house: House) -> None:
     """Every route of the document, with each thing there is, and with a secret wherever a caller may write one."""
     house.document = (await house.ask("GET", "/openapi.json")).json()
     house.ids["name"] = ["leaky", "walker", *TOOL_NAMES, *OUTSIDE]
+    house.ids["model"] = ["leaky", "walker"]
     house.ids["file_id"] = ["file_none"]  # the bytes of a file come back to its principal as they were sent
     operations = [
         (method.upper(), path, operation)

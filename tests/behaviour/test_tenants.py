@@ -23,10 +23,11 @@ MARKER = "marker-of-ann"
 NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was", "file_id": "file_that_never_was"} | {
     "approval_id": "appr_that_never_was"
 }
-NO_TENANTS = {"name", "key_id"}  # path parameters that name agents, tools and keys: the same for everybody
+NO_TENANTS = {"name", "key_id", "model"}  # path parameters that name agents, tools and keys: the same for everybody
 BODIES: dict[str, Any] = {
     "process": {"user_input": "hello"},
     "execute_tool": {"tool_name": "get_username", "arguments": {}},
+    "create_chat_completion": {"model": "support", "messages": [{"role": "user", "content": "hello"}]},
     "create_thread": {"title": "mine"},
     "add_message": {"content": "hello"},
     "patch_thread_context": {"a": 1},

@@ -35,6 +35,7 @@ ELSEWHERE = {  # what looks at the effect of the other pages
     "embed-in-an-app": "test_claims",
     "extend-agents": "test_extend_agents",
     "send-pictures": "test_pictures_page",
+    "use-an-openai-client": "test_openai_client_page",
 }
 _INLINE = re.compile(r"`journeyman ([^`\n]+)`")
 _SIZE = '''\

@@ -46,6 +46,15 @@ def http_scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, 
     }
 
 
+def error_of(answer: Answer) -> tuple[str, str]:
+    """The code and the sentence of an error, in this API's form or that of a protocol; codes are this API's."""
+    body = answer.json()
+    if not isinstance(body["error"], dict):
+        return body["code"], body["error"]
+    code = body["error"]["code"]
+    return {"invalid_api_key": "unauthenticated"}.get(code, code), body["error"]["message"]
+
+
 def _encoded(json: Any, body: bytes | None, headers: Mapping[str, str] | None) -> tuple[bytes, dict[str, str]]:
     if json is None:
         return body or b"", dict(headers or {})

@@ -45,6 +45,7 @@ from journeyman.journal.journal import (
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.use_cases.conversations import ConversationPlace, Conversations
 from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
@@ -322,6 +323,25 @@ class FakeForks(Forks):
         return Started(run_id=self.runs._add(StartRun(input=user("again")), thread, "support"), thread_id=thread)
 
 
+class FakeConversations(Conversations):
+    """Finds by what was remembered; a run that is paused waits."""
+
+    def __init__(self, runs: FakeRuns) -> None:
+        self.runs = runs
+        self.remembered: dict[str, str] = {}
+
+    async def find(self, principal: str, said: str, thread_id: str | None = None) -> ConversationPlace:
+        run_id = self.remembered.get(said)
+        if run_id is None:
+            return ConversationPlace(thread_id=thread_id, hidden=thread_id is None)
+        result = self.runs.results[run_id]
+        waiting = result if result.status == "paused" else None
+        return ConversationPlace(thread_id=result.thread_id, known=True, waiting=waiting)
+
+    async def remember(self, principal: str, said: str, run_id: str) -> None:
+        self.remembered[said] = run_id
+
+
 class FakeWaitingRuns(WaitingRuns):
     """No run waits."""
 
@@ -473,6 +493,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
     given: dict[str, Any] = {
         "runs": runs,
         "forks": FakeForks(runs),
+        "conversations": FakeConversations(runs),
         "threads": FakeThreads(),
         "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
         "waiting": FakeWaitingRuns(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,6 +21,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.middleware.authentication import AuthenticationMiddleware, guard
 from journeyman.api.middleware.edge import EdgeMiddleware
 from journeyman.api.problems import answer_problem
+from journeyman.api.protocols.lazy_endpoint import LazyEndpoint
 from journeyman.api.responses import json_response
 from journeyman.api.routes import events, execute_tool, process, websocket
 from journeyman.api.routes.agents import agent_routes
@@ -46,6 +48,13 @@ OPERATIONS = {
     execute_tool.PATH: {"post": execute_tool.OPERATION},
     events.PATH: {"get": events.OPERATION},
 }
+_PROTOCOLS = "journeyman.api.protocols"
+_CHAT_PATH = "/v1/chat/completions"
+OPENAI_ROUTES = (  # method, path, module, and what of it makes the endpoint
+    ("POST", _CHAT_PATH, "openai_chat", "ChatCompletions"),
+    ("GET", "/v1/models", "openai_models", "list_models"),
+    ("GET", "/v1/models/{model}", "openai_models", "get_model"),
+)
 _CORS_HEADERS = (
     "Accept",
     "Authorization",
@@ -85,8 +94,11 @@ def build_app(dependencies: ApiDependencies, *, lifespan: Lifespan | None = None
     return EdgeMiddleware(_Shortcut(app), dependencies, templates)
 
 
+_HOT = (process.PATH, execute_tool.PATH, _CHAT_PATH)
+
+
 class _Shortcut:
-    """Calls the two most used routes directly, without FastAPI around them, which was half of a request's cost.
+    """Calls the most used routes directly, without FastAPI around them, which was half of a request's cost.
 
     Requests of browsers (with `Origin`) go through FastAPI all the same, since they need CORS; so do all other paths.
     """
@@ -94,7 +106,7 @@ class _Shortcut:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
         routes = [route for route in app.router.routes if isinstance(route, Route)]
-        self._hot = {route.path: route for route in routes if route.path in (process.PATH, execute_tool.PATH)}
+        self._hot = {route.path: route for route in routes if route.path in _HOT}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hot = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -112,6 +124,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
         Route(execute_tool.PATH, execute_tool.ExecuteTool(dependencies), methods=["POST"]),
         Route(events.PATH, events.Events(dependencies), methods=["GET"]),
         WebSocketRoute(websocket.PATH, websocket.WebSocketEndpoint(dependencies, authentication)),
+        *_openai_routes(dependencies),
         *dependencies.pages,
     ]
     for router in (
@@ -138,12 +151,21 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
 
     @cache
     def document() -> dict[str, Any]:
-        return openapi.document(app, dependencies.version, OPERATIONS)
+        openai = import_module(f"{_PROTOCOLS}.openai_operations")
+        return openapi.document(app, dependencies.version, {**OPERATIONS, **openai.OPERATIONS}, openai.MODELS)
 
     async def openapi_json(request: Request) -> Response:
         return json_response(document())
 
     app.router.routes.append(Route("/openapi.json", openapi_json, methods=["GET"]))
+
+
+def _openai_routes(dependencies: ApiDependencies) -> list[Route]:
+    """Return the routes of the OpenAI protocol, whose code is imported when a client uses them."""
+    return [
+        Route(path, LazyEndpoint(f"{_PROTOCOLS}.{module}", name, dependencies), methods=[method])
+        for method, path, module, name in OPENAI_ROUTES
+    ]
 
 
 def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:

@@ -22,6 +22,7 @@ from journeyman.journal.journal import Size
 from journeyman.runtime.retention import Keep
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
+from journeyman.runtime.use_cases.conversations import Conversations
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
@@ -128,6 +129,7 @@ class ApiDependencies:
 
     runs: Runs
     forks: Forks
+    conversations: Conversations
     threads: Threads
     files: FileStore
     waiting: WaitingRuns

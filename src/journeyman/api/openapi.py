@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import Any
 
@@ -146,12 +146,17 @@ def problems() -> dict[int | str, Any]:
     }
 
 
-def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, Operation]]) -> dict[str, Any]:
-    """Build the document. `operations` describes the routes that FastAPI does not know, by path and method."""
+def document(
+    app: FastAPI, version: str, operations: Mapping[str, Mapping[str, Operation]], models: Sequence[type] = ()
+) -> dict[str, Any]:
+    """Build the document. `operations` describes the routes that FastAPI does not know, by path and method.
+
+    `models` are the bodies of these, beside this API's own.
+    """
     built = get_openapi(title=TITLE, version=version, description=DESCRIPTION, routes=app.routes)
     for path, methods in operations.items():
         built["paths"].setdefault(path, {}).update(methods)
-    _, components = msgspec.json.schema_components(_MODELS, ref_template=_REF)
+    _, components = msgspec.json.schema_components((*_MODELS, *models), ref_template=_REF)
     known = built.setdefault("components", {}).setdefault("schemas", {})
     known.update(components)
     _dedent(known)

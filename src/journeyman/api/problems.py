@@ -276,8 +276,14 @@ def answer_problem(exc: BaseException, context: RequestContext, ids: Ids, mask: 
     """Return an error as the response to a request, and record its code in the request's context."""
     problem = problem_of(exc, ids, mask)
     context.failed(problem.code)
-    response = Response(_ENCODER.encode(problem), problem.status)
-    response.raw_headers += problem_headers(exc, problem.status)
+    headers = problem_headers(exc, problem.status)
+    if context.form is None:
+        response = Response(_ENCODER.encode(problem), problem.status)
+    else:
+        shaped = context.form.error(problem, b"idempotency-key" in context.headers)
+        response = Response(_ENCODER.encode(shaped.body), shaped.status)
+        headers = [*shaped.headers, *(each for each in headers if each[0] != b"content-type")]
+    response.raw_headers += headers
     return response
 
 

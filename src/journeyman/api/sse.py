@@ -7,8 +7,9 @@ disconnected after a while; so is a client whose credential is no longer valid.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.types import Receive, Send
@@ -44,6 +45,17 @@ def encode_sse_frame(frame: Frame) -> bytes:
     return b"%b%b\n\n" % (_LIVE[type(frame)], _ENCODER.encode(frame))
 
 
+class SseForm(NamedTuple):
+    """How a stream is written: its frames, what opens it, and what says that the credential is no longer valid."""
+
+    encode: Callable[[Any], bytes]
+    opening: bytes
+    expired: bytes
+
+
+RUN_FRAMES = SseForm(encode_sse_frame, _OPENING, _EXPIRED)
+
+
 class _Expired(ClientDisconnected):
     """The client's credential is no longer valid."""
 
@@ -69,8 +81,9 @@ class _Writer:
 async def stream(
     receive: Receive,
     send: Send,
-    frames: AsyncIterator[Frame],
+    frames: AsyncIterator[Any],
     *,
+    form: SseForm = RUN_FRAMES,
     clock: Clock,
     limits: RequestLimits,
     headers: Sequence[tuple[bytes, bytes]] = (),
@@ -89,7 +102,7 @@ async def stream(
                 watchers = [group.create_task(_listen(receive)), group.create_task(_keep_alive(writer, clock, limits))]
                 if is_valid is not None:
                     watchers.append(group.create_task(_watch_credential(is_valid, clock, limits)))
-                await _write_frames(writer, frames)
+                await _write_frames(writer, frames, form)
                 for watcher in watchers:
                     watcher.cancel()
         except* _Expired:
@@ -99,31 +112,31 @@ async def stream(
     finally:
         await close(frames)
     if expired and not writer.blocked:
-        await _send_expired(writer, send, limits)
+        await _send_expired(writer, send, limits, form)
     if gone:
         raise ClientDisconnected
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_expired(writer: _Writer, send: Send, limits: RequestLimits) -> None:
+async def _send_expired(writer: _Writer, send: Send, limits: RequestLimits, form: SseForm) -> None:
     """Tell the client why its stream ends: it may reconnect, but not with the same credential."""
     with suppress(TimeoutError):
         async with asyncio.timeout(limits.send_seconds):
-            await writer.write(_EXPIRED)
+            await writer.write(form.expired)
             await send({"type": "http.response.body", "body": b""})
 
 
-async def close(frames: AsyncIterator[Frame]) -> None:
+async def close(frames: AsyncIterator[Any]) -> None:
     """Close an iterator of frames, so that its run is no longer followed."""
     aclose = getattr(frames, "aclose", None)
     if aclose is not None:
         await aclose()
 
 
-async def _write_frames(writer: _Writer, frames: AsyncIterator[Frame]) -> None:
-    await writer.write(_OPENING)
+async def _write_frames(writer: _Writer, frames: AsyncIterator[Any], form: SseForm) -> None:
+    await writer.write(form.opening)
     async for frame in frames:
-        await writer.write(encode_sse_frame(frame))
+        await writer.write(form.encode(frame))
 
 
 async def _listen(receive: Receive) -> None:

@@ -157,6 +157,8 @@ class Application:
         if runs_processes(self.registry):
             _push_task(stack, asyncio.create_task(self.workers.isolation(), name="sandbox detection"))
         _push_task(stack, asyncio.create_task(self.files.periodically(), name="unused files"))
+        chats = self.runtime.chat_retention.periodically(self.settings.protocol_threads_keep_hours * 3600)
+        _push_task(stack, asyncio.create_task(chats, name="chat retention"))
         if (days := self.settings.retention_days) is not None:
             pruning = self.runtime.retention.periodically(Keep.of(days))
             _push_task(stack, asyncio.create_task(pruning, name="retention"))

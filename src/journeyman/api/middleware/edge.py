@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import ClientDisconnected
 from journeyman.api.problems import RequestError, send_problem
+from journeyman.api.protocols.openai_errors import form_of
 from journeyman.api.routes.health import PROBES
 from journeyman.api.security.body_bytes import BodyBytes
 from journeyman.api.security.client_address import TrustedProxies
@@ -113,7 +114,8 @@ class EdgeMiddleware:
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
         caller = LOCAL if self._is_open and self._may_be_local(scope, headers) else None
         trace = self._trace(headers.get(b"traceparent"))
-        return RequestContext(caller, request_id, headers, address, trace, bodies=self._bodies)
+        form = form_of(scope["path"].removeprefix(scope.get("root_path", "")))
+        return RequestContext(caller, request_id, headers, address, trace, bodies=self._bodies, form=form)
 
     def _may_be_local(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Return whether the caller is on this machine, or another application decides who may call."""

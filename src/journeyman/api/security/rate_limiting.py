@@ -42,7 +42,10 @@ class RateLimiter:
         if not limits:
             return
         result = await self._windows.admit(limits)
-        context.counted(_headers(limits, result))
+        headers = _headers(limits, result)
+        if context.form is not None:
+            headers += context.form.rate_limit(result.limit.rate.count, result.remaining, result.reset)
+        context.counted(headers)
         if not result.admitted:
             raise ResourceError(_message(result.limit), code="rate_limited", retry_after=math.ceil(result.reset))
 

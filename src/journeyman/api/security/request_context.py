@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import Scope
 
+from journeyman.api.protocols.form import ProtocolForm
 from journeyman.api.security.body_bytes import SMALL_BYTES, BodyBytes
 from journeyman.auth.principal import Caller
 from journeyman.events.trace import TraceContext
@@ -36,6 +37,7 @@ class RequestContext(msgspec.Struct):
     problem_code: str = ""  # of the error that was sent as the answer; empty if there was none
     bodies: BodyBytes | None = None  # counts large bodies; None: they are not counted
     held: int = 0  # bytes of the request's body that are counted now
+    form: ProtocolForm | None = None  # in which errors are written; None: this API's own
 
     @property
     def known(self) -> Caller:

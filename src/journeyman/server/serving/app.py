@@ -151,6 +151,7 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
     return ApiDependencies(
         forks=application.forks,
         runs=application.runs,
+        conversations=application.runtime.conversations,
         threads=application.threads,
         files=application.files,
         waiting=application.runtime.waiting,

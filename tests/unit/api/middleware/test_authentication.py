@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeyman.api.security import scopes as access
-from tests.harness.asgi_client import http_scope, request, stream
+from tests.harness.asgi_client import error_of, http_scope, request, stream
 from tests.harness.key_service import BOUNDED
 from tests.harness.secured_api import ALL, GUARDED, SecuredApp, filled, turn
 
@@ -15,7 +15,7 @@ from tests.harness.secured_api import ALL, GUARDED, SecuredApp, filled, turn
 async def test_without_a_credential_nothing_is_answered(secured: SecuredApp) -> None:
     for method, path, _ in GUARDED:
         answer = await request(secured.app, method, filled(path), json={})
-        assert (answer.status, answer.json()["code"]) == (401, "unauthenticated"), path
+        assert (answer.status, error_of(answer)[0]) == (401, "unauthenticated"), path
         assert answer.headers["www-authenticate"] == 'Bearer realm="journeyman"'
 
 

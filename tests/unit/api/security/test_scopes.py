@@ -11,7 +11,7 @@ from journeyman.api.middleware.authentication import AuthenticationMiddleware, g
 from journeyman.api.security import scopes as access
 from journeyman.api.websocket_messages import Command
 from journeyman.auth.principal import SCOPES
-from tests.harness.asgi_client import request
+from tests.harness.asgi_client import error_of, request
 from tests.harness.secured_api import GUARDED, SecuredApp, filled
 
 
@@ -46,8 +46,8 @@ async def test_each_route_needs_its_scope_and_no_other(secured: SecuredApp) -> N
             if other in (scope, "admin") or (scope, other) == ("approve", "approve:any"):
                 assert answer.status not in (401, 403), (path, other, answer.text)
             else:
-                assert (answer.status, answer.json()["code"]) == (403, "missing_scope"), (path, other)
-                assert f"`{scope}`" in answer.json()["error"]
+                assert (answer.status, error_of(answer)[0]) == (403, "missing_scope"), (path, other)
+                assert f"`{scope}`" in error_of(answer)[1]
 
 
 def test_every_command_has_its_scope() -> None:

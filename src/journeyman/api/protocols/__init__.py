@@ -1,0 +1,1 @@
+"""Protocols that other software speaks, each a thin translation of the use cases. None knows another."""
