@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CP
 
 PAGE := $(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-page.txt && $(PY) ui/build.py
 
-.PHONY: run page unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
+.PHONY: run page unit check test test-long test-protocols lint index bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	@mkdir -p build; { nice -n 19 sh -c '$(PAGE) --quiet' >build/page.log 2>&1 || \
@@ -35,8 +35,11 @@ test: .venv/.dev          ## every suite, the long ones in a reduced dose: first
 	$(PYTEST) tests -m "alone and not long" --examples first -n 2 $(SIDE_BY_SIDE) || failed=1; \
 	exit $$failed
 
-test-long: .venv/.dev .venv/.prometheus ## the full doses
+test-long: .venv/.dev .venv/.prometheus build/protocols/openai-python/.done ## the full doses
 	$(PYTEST) tests -m "long or hypothesis" --examples rest --timeout 900
+
+test-protocols: .venv/.dev build/protocols/openai-python/.done ## clients that others wrote, against a real server
+	$(PYTEST) tests/protocols --timeout 120
 
 lint: .venv/.dev          ## style, types, layers
 	$(PY) ui/build.py --quiet
@@ -93,6 +96,11 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	python3 -m venv .venv-peers
 	$(BIN)/uv pip install -q --compile-bytecode --python .venv-peers/bin/python --require-hashes -r requirements-peers.txt
 	$(BIN)/uv pip install -q --python .venv-peers/bin/python --no-deps -e .
+	@touch $@
+
+build/protocols/%/.done: tests/protocols/%.txt | .venv/bin/uv
+	python3 -m venv build/protocols/$*
+	$(BIN)/uv pip install -q --python build/protocols/$*/bin/python --require-hashes -r $<
 	@touch $@
 
 clean:

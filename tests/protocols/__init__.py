@@ -1,0 +1,1 @@
+"""Clients that others wrote, run against a real server: `make test-protocols`."""
