@@ -1,4 +1,4 @@
-"""Ten tasks that a stranger does within a minute each, walked by keyboard alone."""
+"""Ten tasks that a newcomer does within a minute each, walked by keyboard alone."""
 
 from __future__ import annotations
 

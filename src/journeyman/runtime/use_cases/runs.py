@@ -14,7 +14,6 @@ from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNot
 from journeyman.events.attachments import has_attachments
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
-    ApprovalGiven,
     CancelRequested,
     Decision,
     DirectCall,
@@ -50,7 +49,9 @@ from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
-from journeyman.runtime.use_cases.explanations import Explanations, explain
+from journeyman.runtime.use_cases.answers import closed_sentence, given_event
+from journeyman.runtime.use_cases.explained_run import explained_run
+from journeyman.runtime.use_cases.explanations import Explanations
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     CHAT,
@@ -310,7 +311,7 @@ class Runs:
         given: dict[str, list[Event]] = {}
         for answer in answers:
             approval = await self._check_answer(row, answer, principal, credential)
-            given.setdefault(approval.run, []).append(_given(answer, approval, principal))
+            given.setdefault(approval.run, []).append(given_event(answer, approval, principal))
         await self._append(given, claim)
         return await self._answered(row, principal)
 
@@ -384,7 +385,7 @@ class Runs:
         if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
-            raise StateError(_closed_sentence(approval), code="approval_closed")
+            raise StateError(closed_sentence(approval), code="approval_closed")
         if approval.answerer == "other":
             await self._check_answerer(approval, by, credential)
         if answer.decision not in approval.decisions:
@@ -528,19 +529,7 @@ class Runs:
     async def explanations(self, principal: str, run_id: str) -> Explanations:
         """Return why the run asked, waited, retried, stopped, and what it cost, in sentences. Raises NotFoundError."""
         row = await self.get(principal, run_id)
-        entries = map(redacted_draft, await read_all(self._journal, run_id))
-        events = ((entry.seq, entry.at, entry.event) for entry in entries)
-        return explain(events, await self._conditions(row))
-
-    async def _conditions(self, row: RunRow) -> Mapping[str, str]:
-        """Return when the tools of the run's agent ask, by their names. Empty: the agent is not here."""
-        if row.version is None:
-            return {}
-        try:
-            agent = await self._versions.of_version(row.agent or "", row.version)
-        except (LackingError, NewerDefinitionError):
-            return {}
-        return {spec.name: spec.policy.approval.when for spec in agent.spec.tools}
+        return await explained_run(self._journal, self._versions, row)
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
         """Return the open approvals of a principal, or of all principals if it is None, in the order of their ids."""
@@ -599,22 +588,3 @@ def _reason_of(ahead: RunRow | None) -> str | None:
     if ahead is None or ahead.lacks is None:
         return None
     return f"The run {ahead.id} of this thread waits. {sentence_of(lack_of_row(ahead.lacks))}"
-
-
-def _closed_sentence(approval: ApprovalRow) -> str:
-    """Return what has closed an approval: the decision that answered it, or the end of its run."""
-    if approval.answered_by is None:
-        return f"Approval {approval.id} can no longer be answered: its run {approval.run} has ended."
-    return f"Approval {approval.id} was answered already, with `{approval.answer}`."
-
-
-def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:
-    offered = approval.arguments if approval.kind == "limit" and answer.decision == "approve" else None
-    return ApprovalGiven(
-        approval=answer.approval,
-        decision=answer.decision,
-        by=by,
-        arguments=offered if answer.arguments is None else answer.arguments,
-        hidden=approval.hidden if answer.arguments else (),
-        result=approval.result if answer.decision == "done" and answer.result is None else answer.result,
-    )
