@@ -211,7 +211,7 @@ class HttpChannel:
             if exc.code != "service_cut" or position.last_id is None:
                 raise
         except ValueError as exc:
-            text = f"the MCP server {self._name} answered with more than the {MAX_MESSAGE} bytes that are read of it"
+            text = f"the MCP server {self._name} answered with more than {MAX_MESSAGE} bytes"
             raise ServiceError(text, code="service_reply_too_large") from exc
 
     async def _refusal(self, response: Response, wanted: str | None) -> ServiceError:

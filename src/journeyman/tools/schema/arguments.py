@@ -176,6 +176,6 @@ def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
     return values
 
 
-def _readable(problem: SchemaProblem) -> tuple[str, str]:
+def _readable(problem: SchemaProblem) -> str:
     field = ".".join(str(part) for part in problem.path) or "arguments"
-    return field, problem.message[:300]
+    return f"{field}: {problem.message[:300]}"

@@ -44,7 +44,7 @@ class Arguments:
         except ValidationError as exc:
             raise invalid_arguments([_readable(error) for error in exc.errors(include_url=False)]) from None
         except Exception as exc:  # from a validator of the user, or nested too deep for pydantic
-            raise invalid_arguments([("arguments", f"{type(exc).__name__}: {exc}"[:300])]) from exc
+            raise invalid_arguments([f"arguments: {type(exc).__name__}: {exc}"[:300]]) from exc
 
     def convert(self, values: dict[str, JSON]) -> dict[str, Any]:
         """Check `values` and return what the tool's function is called with. Raises as `check`.
@@ -74,22 +74,28 @@ def _is_default(default: bytes | None, value: JSON) -> bool:
     return default is not None and default == msgspec.json.encode(value)
 
 
-def invalid_arguments(problems: list[tuple[str, str]]) -> ToolValidationError:
-    """Return one error for the model that lists the problems by field; it does not repeat the values."""
-    fields = problems[:_PROBLEMS_SHOWN]
-    shown = [f"{path}: {problem}" for path, problem in fields]
+def invalid_arguments(problems: list[str]) -> ToolValidationError:
+    """Return one error for the model that lists the problems; it does not repeat the values."""
+    shown = problems[:_PROBLEMS_SHOWN]
     if len(problems) > len(shown):
         shown.append(f"and {len(problems) - len(shown)} more")
+    fields = [_field_of(problem) for problem in problems[:_PROBLEMS_SHOWN]]
     return ToolValidationError("; ".join(shown), code="invalid_arguments", fields=fields)
 
 
-def _readable(error: Any) -> tuple[str, str]:
+def _field_of(problem: str) -> tuple[str, str]:
+    """Return the argument of a problem, and what is wrong with it."""
+    field, _, text = problem.partition(": ")
+    return field, text
+
+
+def _readable(error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "arguments"
     if error["type"] == "extra_forbidden":
-        return field, "there is no such argument"
+        return f"{field}: there is no such argument"
     if error["type"] == "missing":
-        return field, "is required"
-    return field, error["msg"][:300]
+        return f"{field}: is required"
+    return f"{field}: {error['msg'][:300]}"
 
 
 def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
