@@ -360,6 +360,7 @@ BODIES: dict[str, Any] = {
     "execute_tool": {"tool_name": "kept", "arguments": {"text": WORDS}},
     "create_chat_completion": {"model": "leaky", "messages": [{"role": "user", "content": f"say {WORDS[:500]}"}]},
     "create_thread": {"title": WORDS[:150]},
+    "rename_thread": {"title": WORDS[:150]},
     "add_message": {"content": WORDS},
     "patch_thread_context": {"a": WORDS[:9000]},
     "patch_context": {"a": WORDS[:9000]},

@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "execute_tool": {"tool_name": "get_username", "arguments": {}},
     "create_chat_completion": {"model": "support", "messages": [{"role": "user", "content": "hello"}]},
     "create_thread": {"title": "mine"},
+    "rename_thread": {"title": "bob's"},
     "add_message": {"content": "hello"},
     "patch_thread_context": {"a": 1},
     "patch_context": {"a": 1},

@@ -45,6 +45,7 @@ from journeyman.events.events import (
     RunResumed,
     RunStarted,
     ThreadCreated,
+    ThreadRenamed,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -511,15 +512,17 @@ async def test_a_thread_can_be_made_first_and_once(journal: Journal) -> None:
         await commit(journal, outside(thread_stream("ann/none"), hello))
     await commit(journal, outside(thread_stream(T), ContextChanged(scope="thread", patch={"a": {"b": 1}})), at=6)
     await commit(journal, outside(thread_stream(T), ContextChanged(scope="thread", patch={"a": {"c": 2}})), at=7)
+    await commit(journal, outside(thread_stream(T), ThreadRenamed(title="Bye")), at=8)
     thread = await journal.thread(T)
     assert thread is not None
-    assert (thread.title, thread.meta, thread.context) == ("Hello", {"k": 1}, {"a": {"b": 1, "c": 2}})
+    assert (thread.title, thread.meta, thread.context) == ("Bye", {"k": 1}, {"a": {"b": 1, "c": 2}})
     assert (thread.created_at, thread.updated_at, thread.next_no) == (5, 7, 2)
     assert await types(journal, thread_stream(T)) == [
         "thread_created",
         "message_added",
         "context_changed",
         "context_changed",
+        "thread_renamed",
     ]
 
 

@@ -421,6 +421,10 @@ class FakeThreads(Threads):
         after = [row for row in rows if cursor is None or (row.updated_at, row.key) < cursor]
         return [row for row in after if row.thread_id.startswith(prefix)][:limit]
 
+    async def rename(self, principal: str, thread_id: str, title: str) -> ThreadRow:
+        self.rows[thread_id] = msgspec.structs.replace(await self.get(principal, thread_id), title=title)
+        return self.rows[thread_id]
+
     async def erase(self, principal: str, thread_id: str) -> None:
         await self.get(principal, thread_id)
         del self.rows[thread_id]

@@ -42,6 +42,7 @@ _MODELS = (
     schemas.CancelledRuns,
     schemas.ReleasedRun,
     schemas.CreateThread,
+    schemas.RenameThread,
     schemas.AddMessage,
     schemas.ResumeRequest,
     schemas.ForkRequest,

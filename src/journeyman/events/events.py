@@ -433,6 +433,12 @@ class ThreadCreated(_Event, frozen=True, kw_only=True, omit_defaults=True):
     meta: dict[str, JSON] = {}
 
 
+class ThreadRenamed(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A thread got another title. An empty one takes the title away."""
+
+    title: str
+
+
 class ThreadErased(_Event, frozen=True, kw_only=True, omit_defaults=True):
     """A thread was erased. This tombstone stays in the principal's stream."""
 
@@ -485,6 +491,7 @@ Event = (
     | ApprovalGiven
     | BudgetWarned
     | ThreadCreated
+    | ThreadRenamed
     | ThreadErased
     | HistorySummarized
 )

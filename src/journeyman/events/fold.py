@@ -39,6 +39,7 @@ from journeyman.events.events import (
     StepRemembered,
     ThreadCreated,
     ThreadErased,
+    ThreadRenamed,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -117,7 +118,7 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return _fork(state, event)
         case HistorySummarized():
             return apply_summary(state, event)
-        case BudgetWarned() | ThreadCreated() | ThreadErased():
+        case BudgetWarned() | ThreadCreated() | ThreadRenamed() | ThreadErased():
             return state
         case _:
             assert_never(event)

@@ -39,6 +39,7 @@ from journeyman.events.events import (
     StepRemembered,
     ThreadCreated,
     ThreadErased,
+    ThreadRenamed,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -249,6 +250,7 @@ SILENT: tuple[Event, ...] = (
     RunForked(parent="r", at=1),
     MessageReplaced(seq=1, message=user("x")),
     ThreadCreated(thread_id="t", principal="me"),
+    ThreadRenamed(title="T"),
     ThreadErased(thread="t"),
 )
 

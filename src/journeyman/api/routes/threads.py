@@ -21,6 +21,7 @@ from journeyman.api.schemas.runs import (
     AddMessage,
     CreateThread,
     MessageAnswer,
+    RenameThread,
     RunSummary,
     ThreadAnswer,
 )
@@ -102,6 +103,18 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
         row = await dependencies.threads.get(request_principal(request), thread_id)
+        return json_response(thread_answer(row, (await dependencies.threads.previews([row]))[row.key]))
+
+    @router.patch(
+        "/threads/{thread_id}",
+        operation_id="rename_thread",
+        summary="Give a thread another title",
+        responses=response_schema(ThreadAnswer),
+        openapi_extra=accepts(RenameThread),
+    )
+    async def rename_thread(request: Request, thread_id: ThreadPath) -> Response:
+        body = convert(await read_route_body(request, dependencies.limits), RenameThread)
+        row = await dependencies.threads.rename(request_principal(request), thread_id, body.title)
         return json_response(thread_answer(row, (await dependencies.threads.previews([row]))[row.key]))
 
     @router.delete(

@@ -85,6 +85,12 @@ class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     meta: dict[str, Any] = {}
 
 
+class RenameThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another title of a thread. An empty one takes the title away."""
+
+    title: Annotated[str, Meta(max_length=500)]
+
+
 class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message that starts no run. The next run of the thread sees it. If it is `pinned`, all later runs do."""
 

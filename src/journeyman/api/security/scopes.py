@@ -34,6 +34,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("POST", "/threads"): "run",
     ("GET", "/threads"): "read",
     ("GET", "/threads/{thread_id}"): "read",
+    ("PATCH", "/threads/{thread_id}"): "run",
     ("DELETE", "/threads/{thread_id}"): "run",
     ("GET", "/threads/{thread_id}/runs"): "read",
     ("GET", "/threads/{thread_id}/messages"): "read",

@@ -33,3 +33,9 @@ async def erase_in_journal(settings: Settings, thread_id: str) -> None:
     """Erase a thread of `local`. Raises NotFoundError."""
     async with runtime_without_agents(settings) as runtime:
         await runtime.threads.erase(LOCAL_NAME, thread_id)
+
+
+async def rename_in_journal(settings: Settings, thread_id: str, title: str) -> None:
+    """Give a thread of `local` another title. Raises NotFoundError."""
+    async with runtime_without_agents(settings) as runtime:
+        await runtime.threads.rename(LOCAL_NAME, thread_id, title)

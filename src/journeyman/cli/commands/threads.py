@@ -1,4 +1,4 @@
-"""`journeyman threads`: lists threads, shows their messages and erases them."""
+"""`journeyman threads`: lists threads, shows their messages, renames and erases them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ from journeyman.errors import ValidationError
 
 if TYPE_CHECKING:
     from journeyman.settings import Settings
+
+MAX_TITLE = 500  # characters, as the API takes them
 
 app = typer.Typer(
     help="List threads (conversations), show their messages, and erase them.", invoke_without_command=True
@@ -111,6 +113,33 @@ def delete_thread(
     else:
         _erase_in_journal(settings, id)
     output.show({"thread_id": id, "erased": True}, f"Thread {id} is erased.")
+
+
+@app.command("rename")
+def rename_thread(
+    thread_id: ThreadId,
+    title: Annotated[str, typer.Argument(help="The title; an empty one takes it away.", show_default=False)],
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Give a thread another title."""
+    settings, output = read_settings(), CommandOutput(json=json)
+    server = running_server(settings, url)
+    id = find_thread(ServerQueries(server) if server else queries(settings, None), thread_id)
+    if len(title) > MAX_TITLE:
+        raise ValidationError(f"A title has at most {MAX_TITLE} characters. Give a shorter one.")
+    if server is not None:
+        server.call("PATCH", f"/threads/{quote(id, safe='')}", {"title": title})
+    else:
+        _rename_in_journal(settings, id, title)
+    output.show({"thread_id": id, "title": title}, f"Thread {id} is renamed.")
+
+
+def _rename_in_journal(settings: Settings, thread_id: str, title: str) -> None:
+    from journeyman.cli.client.without_server import rename_in_journal  # imports the server's parts
+
+    configure_quiet_logs(settings)
+    asyncio.run(rename_in_journal(settings, thread_id, title))
 
 
 def _is_confirmed(thread: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from journeyman.events.events import (
     MessageAdded,
     MessageReplaced,
     ThreadCreated,
+    ThreadRenamed,
 )
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.streams import ThreadRef, thread_key_of
@@ -87,6 +88,13 @@ def _thread_created(tables: Tables, entry: Entry, event: ThreadCreated) -> None:
     tables.save_thread(thread)
 
 
+def _thread_renamed(tables: Tables, entry: Entry, event: ThreadRenamed) -> None:
+    """Change the title alone: a thread with another name was not used."""
+    thread = require_thread(tables, thread_key_of(entry.stream))
+    thread.title = event.title
+    tables.save_thread(thread)
+
+
 def _message_added(tables: Tables, entry: Entry, event: MessageAdded) -> None:
     thread = require_thread(tables, thread_key_of(entry.stream))
     if thread.active_run is None:
@@ -116,6 +124,7 @@ def _context_changed(tables: Tables, entry: Entry, event: ContextChanged) -> Non
 # For events in the stream of a thread.
 THREAD_HANDLERS: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
     ThreadCreated: _thread_created,
+    ThreadRenamed: _thread_renamed,
     HistorySummarized: history_summarized,
     MessageAdded: _message_added,
     MessageReplaced: _message_replaced,

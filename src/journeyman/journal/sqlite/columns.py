@@ -88,6 +88,7 @@ def changed_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
         _or_null(thread.pinned),
         _or_null(thread.summary),
         thread.unreadable,
+        thread.title,
         number,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import msgspec
 
 from journeyman.errors import NotFoundError, StateError
-from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
+from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated, ThreadRenamed
 from journeyman.events.messages import JSON, Message
 from journeyman.events.question import question_of
 from journeyman.events.redaction import redacted_message
@@ -79,6 +79,13 @@ class Threads:
         if row is None:
             raise NotFoundError(f"There is no thread {thread_id!r}.")
         return row
+
+    async def rename(self, principal: str, thread_id: str, title: str) -> ThreadRow:
+        """Give a thread another title; an empty one takes the title away. Raises NotFoundError."""
+        row = await self.get(principal, thread_id)
+        if row.title != title:
+            await self._append(thread_stream(row.key), ThreadRenamed(title=title))
+        return await self.get(principal, thread_id)
 
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
         """Return threads in the order of their ids. The cursor of the next page is the last row's key.

@@ -34,6 +34,20 @@ async def test_a_thread_from_birth_to_end() -> None:
     assert (await request(app, "GET", "/threads/a+b@c")).status == 404
 
 
+async def test_a_thread_gets_another_title_and_loses_it() -> None:
+    app = build_app(make_ports())
+    await request(app, "POST", "/threads", json={"thread_id": "t", "title": "Old"})
+    for title in ("New", ""):
+        renamed = await request(app, "PATCH", "/threads/t", json={"title": title})
+        assert (renamed.status, renamed.json()["title"]) == (200, title)
+        assert renamed.json() == await get(app, "/threads/t")
+    refused = [
+        await request(app, "PATCH", "/threads/t", json=body) for body in ({}, {"title": "x" * 501}, {"meta": {}})
+    ]
+    assert [each.status for each in refused] == [422, 422, 422]
+    assert (await request(app, "PATCH", "/threads/none", json={"title": "x"})).status == 404
+
+
 async def test_threads_by_page() -> None:
     app = build_app(make_ports())
     for number in range(5):

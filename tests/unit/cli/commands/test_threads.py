@@ -34,3 +34,11 @@ def test_a_thread_is_erased_once_it_is_confirmed(shell: Shell) -> None:
     assert (code, json.loads(out)) == (0, {"thread_id": "t", "erased": True})
     assert json.loads(shell("threads", "--json")[1]) == json.loads(shell("runs", "--json")[1]) == {"items": []}
     assert shell("threads", "delete", "t", "--yes")[0] == 4
+
+
+def test_a_thread_gets_another_title(shell: Shell) -> None:
+    code, out = shell("threads", "rename", "last", "Lamps", "--json")
+    assert (code, json.loads(out)) == (0, {"thread_id": "t", "title": "Lamps"})
+    (thread,) = json.loads(shell("threads", "--json")[1])["items"]
+    assert thread["title"] == "Lamps"
+    assert shell("threads", "rename", "t", "x" * 501)[0] == 2

@@ -11,6 +11,7 @@ from journeyman.events.events import (
     MessageReplaced,
     RunFinished,
     ThreadCreated,
+    ThreadRenamed,
 )
 from journeyman.events.messages import user
 from tests.harness.projected_rows import ProjectedRows
@@ -60,3 +61,11 @@ def test_patches_of_the_context_are_merged() -> None:
     rows.add(THREAD, ContextChanged(scope="thread", patch={"a": 1, "b": 1}))
     rows.add(THREAD, ContextChanged(scope="thread", patch={"a": None, "c": 2}))
     assert rows.threads["ann/t"].context == {"b": 1, "c": 2}
+
+
+def test_another_title_changes_nothing_else() -> None:
+    rows = created()
+    before = rows.threads["ann/t"].updated_at
+    rows.add(THREAD, ThreadRenamed(title="New"))
+    assert rows.threads["ann/t"].title == "New"
+    assert rows.threads["ann/t"].updated_at == before

@@ -86,3 +86,14 @@ async def test_a_search_is_broken_off_and_goes_on_behind_what_it_saw() -> None:
         assert stopped_at is not None
         rows, stopped_at = await runtime.threads.search("local", "wanted", stopped_at, 10)
         assert ([row.thread_id for row in rows], stopped_at) == (["t0"], None)
+
+
+async def test_a_thread_gets_another_title_from_its_principal_alone() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("x"))) as runtime:
+        await runtime.threads.create("local", "t", "Old")
+        assert (await runtime.threads.rename("local", "t", "New")).title == "New"
+        assert (await runtime.threads.rename("local", "t", "New")).title == "New"
+        assert (await runtime.threads.get("local", "t")).title == "New"
+        assert await runtime.types("thread:local/t") == ["thread_created", "thread_renamed"]
+        with pytest.raises(NotFoundError):
+            await runtime.threads.rename("other", "t", "Theirs")

@@ -127,7 +127,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_thread
 UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?,
-    unreadable = ?
+    unreadable = ?, title = ?
 WHERE no = ?
 
 -- name: erasing
