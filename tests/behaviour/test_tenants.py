@@ -174,7 +174,8 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
         assert names <= QUERY, f"{path}: what do these find?"
         if method != "GET" or "{" in path or path in ("/metrics", "/livez", "/readyz"):
             continue
-        for query in ["", *(f"?{name}={value}" for name, value in values.items() if name in names)]:
+        here = values | ({"status": "ended"} if path == "/approvals" else {})
+        for query in ["", *(f"?{name}={value}" for name, value in here.items() if name in names)]:
             answer = await tenants.api.ask("bob", "GET", path + query)
             if answer.status == 403:  # for admins
                 continue
@@ -301,6 +302,19 @@ async def test_an_answer_is_seen_by_who_gave_it_and_whose_run_asked(tenants: Ten
     outcome = (await ask("other", "GET", f"{path}?wait=30")).json()
     assert (outcome["result"], outcome["error"]["code"]) == (None, "approval_denied")
     assert (await ask("other", "GET", "/runs")).status == 403, "it may approve, and nothing else"
+
+
+async def test_the_history_of_approvals_is_for_who_gave_the_answer_and_whose_run_asked(tenants: Tenants) -> None:
+    ask, keys = tenants.api.ask, tenants.api.application.authentication.keys
+    tenants.api.keys["other"] = (await keys.create("other", ["approve:any"])).secret or ""
+    body = {"answers": [{"approval": tenants.approval, "decision": "deny"}]}
+    assert (await ask("other", "POST", f"/runs/{tenants.ids['run_id']}/resume", body)).status == 200
+    for who, seen in (("ann", 1), ("other", 1), ("boss", 0), ("bob", 0)):
+        items = (await ask(who, "GET", "/approvals?status=ended")).json()["items"]
+        assert len(items) == seen, who
+        for item in items:
+            assert (item["status"], item["decision"], item["answered_by"]) == ("answered", "deny", "key:other")
+            assert item["answered_at"] >= item["requested_at"]
 
 
 async def test_a_tool_that_no_agent_lists_needs_admin(tenants: Tenants) -> None:

@@ -340,6 +340,7 @@ async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journ
     assert [row.id for row in await journal.approvals(None, cursor="a1")] == ["a2"]
     assert await journal.approvals("bob") == []
     assert [row.id for row in await journal.approvals("ann", run="r1", limit=1)] == ["a1"]
+    assert await journal.answered_approvals(None) == []
     give = ApprovalGiven(approval="a1", decision="approve", by="bob")
     await commit(journal, outside("r1", give))
     with pytest.raises(StateError) as closed:
@@ -355,6 +356,10 @@ async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journ
     assert (first.answer, first.answered_by, first.arguments) == ("approve", "bob", {"x": 1})
     assert second is not None
     assert second.answer == "closed"
+    assert [row.id for row in await journal.answered_approvals("ann")] == ["a2", "a1"]
+    assert [row.id for row in await journal.answered_approvals(None, limit=1)] == ["a2"]
+    assert [row.id for row in await journal.answered_approvals("ann", before="a2")] == ["a1"]
+    assert await journal.answered_approvals("bob") == []
     with pytest.raises(StateError) as closed:
         await commit(journal, outside("r1", ApprovalGiven(approval="a2", decision="approve", by="bob")))
     assert closed.value.code == "approval_closed"

@@ -46,6 +46,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.conversations import ConversationPlace, Conversations
+from journeyman.runtime.use_cases.answered_approvals import ApprovalHistory
 from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
@@ -502,6 +503,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
         "waiting": FakeWaitingRuns(),
         "held": FakeHeldRuns(),
+        "approval_history": ApprovalHistory(MemoryJournal()),
         "agent_registry": AgentRegistry({"support": fake_agent()}),
         "tool_registry": FakeRegistry(TOOL),
         "clock": clock or ManualClock(),

@@ -23,6 +23,7 @@ from journeyman.runtime.retention import Keep
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.runtime.use_cases.conversations import Conversations
+from journeyman.runtime.use_cases.answered_approvals import ApprovalHistory
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
@@ -134,6 +135,7 @@ class ApiDependencies:
     files: FileStore
     waiting: WaitingRuns
     held: HeldRuns
+    approval_history: ApprovalHistory
     agent_registry: AgentRegistry
     tool_registry: ListedTools
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # by tool name; returns how many results were removed

@@ -34,6 +34,7 @@ from journeyman.events.redaction import redacted_arguments
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
+from journeyman.runtime.use_cases.answered_approvals import AnsweredApproval
 from journeyman.runtime.use_cases.explanations import Explanations
 from journeyman.runtime.use_cases.requests import ApprovalOutcome, RunResult
 from journeyman.runtime.use_cases.run_digests import RunDigest
@@ -89,6 +90,19 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         default=row.default,
         answerer="other" if row.answerer == "other" else "anyone",
         requested_by=row.principal,
+    )
+
+
+def answered_approval_answer(answered: AnsweredApproval) -> ApprovalAnswer:
+    """Describe an approval that is no longer open."""
+    row = answered.approval
+    return msgspec.structs.replace(
+        approval_answer(row),
+        status=answered.status,
+        decision=None if answered.status == "closed" else row.answer,
+        answered_by=row.answered_by,
+        answered_at=time_or_none(answered.at),
+        given_arguments=answered.arguments,
     )
 
 

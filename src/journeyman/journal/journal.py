@@ -471,6 +471,15 @@ class Journal(Protocol):
         """Return open approvals by id, ascending, of one principal or of all. `cursor` is the last id seen."""
         ...
 
+    async def answered_approvals(
+        self, principal: str | None, before: str | None = None, limit: int = 50
+    ) -> Sequence[ApprovalRow]:
+        """Return approvals that are no longer open by id, descending, of one principal or of all.
+
+        `before` is the last id seen.
+        """
+        ...
+
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
         """Return the open approvals that have a deadline, the earliest deadline first."""
         ...

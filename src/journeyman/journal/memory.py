@@ -403,6 +403,18 @@ class MemoryJournal:
         )
         return sorted(found, key=lambda row: row.id)[:limit]
 
+    async def answered_approvals(
+        self, principal: str | None, before: str | None = None, limit: int = 50
+    ) -> Sequence[ApprovalRow]:
+        found = (
+            row
+            for row in self.tables.approvals.values()
+            if row.answer is not None
+            and (principal is None or row.principal == principal)
+            and (before is None or row.id < before)
+        )
+        return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
         waiting = (row for row in self.tables.approvals.values() if row.answer is None and row.deadline is not None)
         return sorted(waiting, key=lambda row: (row.deadline or 0, row.id))[:limit]

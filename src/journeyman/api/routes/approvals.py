@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
@@ -10,19 +12,43 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import lists, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import ApprovalPath, Cursor, PageSize, WaitSeconds
-from journeyman.api.responses import approval_answer, json_response, outcome_answer, page
+from journeyman.api.responses import (
+    answered_approval_answer,
+    approval_answer,
+    json_response,
+    outcome_answer,
+    page,
+    partial_page,
+)
 from journeyman.api.schemas.runs import ApprovalAnswer, OutcomeAnswer
 from journeyman.api.security.request_context import context_of
+from journeyman.auth.principal import Caller
+
+Status = Annotated[
+    Literal["open", "answered", "expired", "closed", "ended"],
+    Query(
+        description="`open`, or the newest first: `answered` by a human, `expired`, `closed` with its run, or `ended`: all three"
+    ),
+]
 
 
 def approval_routes(dependencies: ApiDependencies) -> APIRouter:
     """Return the routes of /approvals."""
     router = APIRouter(tags=["approvals"])
 
-    @router.get("/approvals", operation_id="list_approvals", summary="Open approvals", responses=lists(ApprovalAnswer))
-    async def list_approvals(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
-        place = cursors.text_place("approvals", cursor)
+    @router.get(
+        "/approvals",
+        operation_id="list_approvals",
+        summary="Open approvals, or those that were answered",
+        responses=lists(ApprovalAnswer, partial=True),
+    )
+    async def list_approvals(
+        request: Request, status: Status = "open", cursor: Cursor = None, limit: PageSize = 50
+    ) -> Response:
         caller = context_of(request.scope).known
+        if status != "open":
+            return await _history(dependencies, caller, status, cursor, limit)
+        place = cursors.text_place("approvals", cursor)
         principal = None if caller.may("approve:any") else caller.principal
         rows = await dependencies.runs.approvals(principal, place, limit + 1)
         shown, following = cut(rows, limit, "approvals", lambda row: row.id)
@@ -41,3 +67,26 @@ def approval_routes(dependencies: ApiDependencies) -> APIRouter:
         return json_response(outcome_answer(outcome))
 
     return router
+
+
+async def _history(
+    dependencies: ApiDependencies,
+    caller: Caller,
+    status: Literal["answered", "expired", "closed", "ended"],
+    cursor: str | None,
+    limit: int,
+) -> Response:
+    """Answer with approvals that are no longer open, the newest first."""
+    before = cursors.text_place("ended", cursor)
+    rows, stopped_at = await dependencies.approval_history.list(
+        caller.principal,
+        None if status == "ended" else status,
+        before,
+        limit + 1,
+        anyone=caller.may("approve:any"),
+    )
+    shown, following = cut(rows, limit, "ended", lambda row: row.approval.id)
+    items = [answered_approval_answer(row) for row in shown]
+    if following is None and stopped_at is not None:
+        return partial_page(items, cursors.encode_cursor("ended", stopped_at))
+    return page(items, following)

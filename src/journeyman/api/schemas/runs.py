@@ -162,11 +162,12 @@ class UsageAnswer(Struct, frozen=True):
 
 
 class ApprovalAnswer(Struct, frozen=True, kw_only=True):
-    """An open approval or question, and how it may be answered.
+    """An approval or question, how it may be answered, and once it is not open any more, how it was.
 
     With the kind `limit`, `arguments` hold the highest value that the limit may get, under the limit's name.
     `result` is used with the decision `done` unless the answer gives another. At the `deadline`, the answer is
-    `default`. If `answerer` is `other`, the principal `requested_by` may not answer.
+    `default`. If `answerer` is `other`, the principal `requested_by` may not answer. `status` is `answered` by a
+    human, `expired` at its deadline or `closed` with its run; `given_arguments` replaced the `arguments`.
     """
 
     approval: str
@@ -184,6 +185,11 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     default: str | None = None
     answerer: Literal["anyone", "other"] = "anyone"
     requested_by: str = ""
+    status: Literal["open", "answered", "expired", "closed"] = "open"
+    decision: str | None = None
+    answered_by: str | None = None
+    answered_at: str | None = None
+    given_arguments: dict[str, JSON] | None = None
 
 
 class OutcomeAnswer(Struct, frozen=True, kw_only=True):

@@ -398,6 +398,11 @@ class SqliteJournal:
             else await self._read_in_thread(approvals)
         )
 
+    async def answered_approvals(
+        self, principal: str | None, before: str | None = None, limit: int = 50
+    ) -> Sequence[ApprovalRow]:
+        return await self._read_in_thread(lambda reads: reads.answered_approvals(principal, before, limit))
+
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
         return await self._read_in_thread(lambda reads: reads.due_approvals(limit))
 

@@ -45,6 +45,9 @@ reserved_of = msgspec.json.Decoder(dict[str, Reservation]).decode
 api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
+LAST_ID = chr(0x10FFFF)  # behind every id
+
+
 def run_of(row: Sequence[Any]) -> Run:
     """Return a run from the columns of the query `run`, without its open approvals."""
     return Run(
@@ -197,6 +200,14 @@ class Reads:
             rows = self.db.execute(Q["approvals"], (cursor or "", principal, principal, limit))
         else:
             rows = self.db.execute(Q["approvals_of_run"], (cursor or "", run, principal, principal, limit))
+        return [approval_of(row[0]) for row in rows]
+
+    def answered_approvals(self, principal: str | None, before: str | None, limit: int) -> Sequence[ApprovalRow]:
+        last = before or LAST_ID
+        if principal is None:
+            rows = self.db.execute(Q["answered_approvals"], (last, limit))
+        else:
+            rows = self.db.execute(Q["answered_approvals_of"], (principal, last, limit))
         return [approval_of(row[0]) for row in rows]
 
     def due_approvals(self, limit: int) -> Sequence[ApprovalRow]:

@@ -16,6 +16,7 @@ from journeyman.api.dependencies import ApiDependencies, nothing_cached
 from journeyman.api.security.local_callers import is_hosted
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.errors import BaseError, ConfigurationError
+from journeyman.runtime.use_cases.answered_approvals import ApprovalHistory
 from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.server.debugging import DebugPages
@@ -156,6 +157,7 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
         files=application.files,
         waiting=application.runtime.waiting,
         held=application.runtime.held,
+        approval_history=ApprovalHistory(application.journal),
         agent_registry=application.agents,
         tool_registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,

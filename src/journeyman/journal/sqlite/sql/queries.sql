@@ -193,6 +193,13 @@ SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND (? IS NULL OR pri
 SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND run = ? AND (? IS NULL OR principal = ?)
 ORDER BY id LIMIT ?
 
+-- name: answered_approvals
+SELECT data FROM approvals WHERE answer IS NOT NULL AND id < ? ORDER BY id DESC LIMIT ?
+
+-- name: answered_approvals_of
+SELECT data FROM approvals INDEXED BY approvals_answered WHERE answer IS NOT NULL AND principal = ? AND id < ?
+ORDER BY id DESC LIMIT ?
+
 -- name: due_approvals
 SELECT data FROM approvals WHERE answer IS NULL AND deadline IS NOT NULL ORDER BY deadline, id LIMIT ?
 

@@ -1,2 +1,0 @@
--- A thread may be renamed: the event `thread_renamed`, which an earlier release would not know. The higher schema
--- number makes it refuse the file. No table changes.
