@@ -53,6 +53,7 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
     "id",
     "order",
     "q",
+    "version",
     "wait",
 }
 

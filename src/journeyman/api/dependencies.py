@@ -10,11 +10,12 @@ import msgspec
 from starlette.routing import BaseRoute
 
 from journeyman.api.security.body_bytes import MOST_BYTES
+from journeyman.agents.agent import BaseAgent
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
-from journeyman.errors import StateError
+from journeyman.errors import NotFoundError, StateError
 from journeyman.events.messages import JSON
 from journeyman.files.store import FileStore
 from journeyman.ids import Ids, RandomIds
@@ -110,6 +111,11 @@ async def nothing_reloaded() -> ReloadReport:
     raise StateError("These agents were given by the program, so there are no files to reload.", code="no_files")
 
 
+async def no_other_version(agent: str, version: str) -> BaseAgent:
+    """Find no version: the program that gave the agents keeps none. Raises NotFoundError."""
+    raise NotFoundError(f"Agent {agent!r} has no version {version!r} here.")
+
+
 async def nothing_rolled_back(agent: str, version: str | None) -> AgentChange:
     """Reject a rollback: agents given by the program have no versions. Raises StateError (`no_files`)."""
     raise StateError("These agents were given by the program, so they have no versions.", code="no_files")
@@ -142,6 +148,7 @@ class ApiDependencies:
     prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # returns how many were erased, and the rest
     reload: Callable[[], Awaitable[ReloadReport]] = nothing_reloaded
     last_reload: Callable[[], ReloadReport | None] = lambda: None
+    agent_version: Callable[[str, str], Awaitable[BaseAgent]] = no_other_version  # by name and version
     roll_back: Callable[[str, str | None], Awaitable[AgentChange]] = nothing_rolled_back
     not_ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict

@@ -77,6 +77,15 @@ SearchText = Annotated[
     ),
     AfterValidator(_plain),
 ]
+VersionName = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="One of the `versions`, or the `version` of a run; `current` is that of now",
+        json_schema_extra=_documented(_PLAIN),
+    ),
+    AfterValidator(_plain),
+]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the previous page")]
 Moment = Annotated[
     datetime | None, Query(description="A time in RFC 3339. Without a zone it is UTC"), BeforeValidator(_dated)

@@ -14,7 +14,7 @@ from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import content, lists, ref, response_schema
 from journeyman.api.paging import page_by_name
-from journeyman.api.parameters import Cursor, NamePath, PageSize
+from journeyman.api.parameters import Cursor, NamePath, PageSize, VersionName
 from journeyman.api.responses import json_response
 from journeyman.api.routes.tools import tool_answer
 from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
@@ -40,8 +40,11 @@ def agent_routes(dependencies: ApiDependencies) -> APIRouter:
         return page_by_name("agents", registry.agents, cursor, limit, lambda agent: _summary(dependencies, agent))
 
     @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=response_schema(AgentAnswer))
-    async def get_agent(name: NamePath) -> Response:
-        return json_response(_answer(dependencies, registry.resolve(name)))
+    async def get_agent(name: NamePath, version: VersionName = None) -> Response:
+        if version is None:
+            return json_response(_answer(dependencies, registry.resolve(name)))
+        agent = await dependencies.agent_version(name, version)
+        return json_response(_answer(dependencies, agent))
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:

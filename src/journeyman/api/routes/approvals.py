@@ -26,9 +26,7 @@ from journeyman.auth.principal import Caller
 
 Status = Annotated[
     Literal["open", "answered", "expired", "closed", "ended"],
-    Query(
-        description="`open`, or the newest first: `answered` by a human, `expired`, `closed` with its run, or `ended`: all three"
-    ),
+    Query(description="`open`, or the newest first: `answered`, `expired`, `closed` with the run, `ended`: all three"),
 ]
 
 

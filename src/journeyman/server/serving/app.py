@@ -157,6 +157,7 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
         files=application.files,
         waiting=application.runtime.waiting,
         held=application.runtime.held,
+        agent_version=application.versions.version,
         approval_history=ApprovalHistory(application.journal),
         agent_registry=application.agents,
         tool_registry=application.registry,

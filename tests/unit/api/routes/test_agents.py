@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.drawing import mermaid
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
+from journeyman.errors import NotFoundError
 from journeyman.runtime.served.agents import AgentRegistry
 from tests.harness.asgi_client import request
 from tests.harness.fake_use_cases import fake_agent, make_ports
@@ -34,6 +36,23 @@ async def test_agents() -> None:
     assert (await request(app, "GET", "/agents/a/graph")).json()["code"] == "no_graph"
     for path in ("/agents/nope", "/agents/nope/graph"):
         assert (await request(app, "GET", path)).status == 404
+
+
+async def test_another_version_of_an_agent() -> None:
+    earlier = fake_agent("support", "custom")
+
+    async def version(name: str, version: str) -> BaseAgent:
+        if (name, version) != ("support", earlier.version):
+            raise NotFoundError("There is no such version.")
+        return earlier
+
+    app = build_app(make_ports(agent_version=version))
+    shown = await get(app, f"/agents/support?version={earlier.version}")
+    assert (shown["version"], shown["type"], shown["versions"][0]["current"]) == (earlier.version, "custom", False)
+    assert "hidden" not in str(shown)
+    for path in ("/agents/support?version=none", f"/agents/other?version={earlier.version}"):
+        assert (await request(app, "GET", path)).status == 404
+    assert (await request(build_app(make_ports()), "GET", "/agents/support?version=x")).status == 404
 
 
 async def test_the_graph_of_an_agent_that_has_its_own() -> None:
