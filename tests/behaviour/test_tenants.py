@@ -54,6 +54,8 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
     "order",
     "q",
     "version",
+    "hours",
+    "points",
     "wait",
 }
 

@@ -65,6 +65,7 @@ from journeyman.runtime.use_cases.run_digests import RunDigest
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.use_cases.waiting_runs import WaitingFilter, WaitingRuns
+from journeyman.telemetry.metrics.history import FigureHistory, Reading
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
 
@@ -503,6 +504,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
         "waiting": FakeWaitingRuns(),
         "held": FakeHeldRuns(),
+        "figures": FigureHistory(clock or ManualClock(), lambda: Reading(gauges={}, counters={}, distributions={})),
         "approval_history": ApprovalHistory(MemoryJournal()),
         "agent_registry": AgentRegistry({"support": fake_agent()}),
         "tool_registry": FakeRegistry(TOOL),

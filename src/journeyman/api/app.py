@@ -33,6 +33,7 @@ from journeyman.api.routes.files import file_routes
 from journeyman.api.routes.health import health_routes
 from journeyman.api.routes.keys import key_routes
 from journeyman.api.routes.metrics import metrics_routes
+from journeyman.api.routes.overview import overview_routes
 from journeyman.api.routes.reload import reload_routes
 from journeyman.api.routes.retention import retention_routes
 from journeyman.api.routes.runs import run_routes
@@ -140,6 +141,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
         retention_routes,
         key_routes,
         whoami_routes,
+        overview_routes,
         health_routes,
         metrics_routes,
     ):

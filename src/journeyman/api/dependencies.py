@@ -30,6 +30,7 @@ from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
+from journeyman.telemetry.metrics.history import FigureHistory
 from journeyman.telemetry.metrics.recorders import RequestServed
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
@@ -93,6 +94,10 @@ async def nothing_cached(tool: str) -> int:
     return 0
 
 
+def _no_budgets(limit: int) -> Mapping[str, Mapping[str, float]]:
+    return {}
+
+
 def _ignore(fact: RequestServed) -> None:
     pass
 
@@ -148,6 +153,8 @@ class ApiDependencies:
     prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # returns how many were erased, and the rest
     reload: Callable[[], Awaitable[ReloadReport]] = nothing_reloaded
     last_reload: Callable[[], ReloadReport | None] = lambda: None
+    figures: FigureHistory | None = None  # None: no figures are kept
+    budgets: Callable[[int], Mapping[str, Mapping[str, float]]] = _no_budgets  # by name, up to a number of them
     agent_version: Callable[[str, str], Awaitable[BaseAgent]] = no_other_version  # by name and version
     roll_back: Callable[[str, str | None], Awaitable[AgentChange]] = nothing_rolled_back
     not_ready: Callable[[], Mapping[str, object]] = dict

@@ -16,6 +16,7 @@ from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
 from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
+from journeyman.api.schemas import overview as overview_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import ANY, OPEN, required_scope
 from journeyman.events.messages import TextPart
@@ -80,6 +81,7 @@ _MODELS = (
     agent_schemas.AgentAnswer,
     GraphPicture,
     schemas.ApprovalAnswer,
+    overview_schemas.OverviewAnswer,
     schemas.Health,
     ProblemDetails,
 )

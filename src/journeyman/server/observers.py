@@ -19,9 +19,11 @@ from journeyman.resilience.window import Windows
 from journeyman.runtime.runtime import Runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.server.facts import FactHub
+from journeyman.server.figures import read_figures
 from journeyman.telemetry.logs.formatters import log_events, log_signal
 from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.exposition import Exposition
+from journeyman.telemetry.metrics.history import FigureHistory
 from journeyman.telemetry.metrics.instruments import Distribution
 from journeyman.telemetry.metrics.loop_lag import LoopLag
 from journeyman.telemetry.metrics.recorders import LabelNames, RunMetrics, ServerMetrics
@@ -44,12 +46,14 @@ class Observers:
         debug: bool = False,
     ) -> None:
         self._registry = registry
+        self._clock = clock
         self._debug = debug
         self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
         self.tasks = TaskTracker(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
+        self.history: FigureHistory | None = None
 
     def subscribe(self, hub: FactHub) -> None:
         """Listen to what runs, guards and the journal report."""
@@ -62,6 +66,8 @@ class Observers:
         if self.traces is not None:
             self.traces.start(journal.read)
         self.lag.start()
+        if self.history is not None:
+            self.history.start()
         if self._debug:
             self.tasks.install(asyncio.get_running_loop())
 
@@ -70,6 +76,8 @@ class Observers:
         if self.traces is not None:
             await self.traces.aclose()
         self.lag.stop()
+        if self.history is not None:
+            self.history.stop()
         self.tasks.remove(asyncio.get_running_loop())
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
@@ -91,7 +99,7 @@ class Observers:
     def exposition(
         self, journal: Journal, services: Services, runtime: Runtime, workers: WorkerPool, windows: Windows | None
     ) -> Exposition:
-        """Return the exposition of all metrics."""
+        """Return the exposition of all metrics, whose history is kept from now on."""
         worker = runtime.scheduler
         sources = MetricSources(
             version=__version__,
@@ -108,6 +116,7 @@ class Observers:
             workers=workers.figures,
             limits_away=lambda: windows is not None and windows.away,
         )
+        self.history = FigureHistory(self._clock, lambda: read_figures(self.runs, self.server, sources))
         return Exposition(lambda: [*self.runs.read(), *self.server.read(), *collect(sources)])
 
 

@@ -23,6 +23,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/readyz"): OPEN,
     ("GET", "/whoami"): ANY,
     ("GET", "/metrics"): "read",
+    ("GET", "/overview"): "read",
     ("POST", "/process"): "run",
     ("POST", "/execute_tool"): "tools",
     ("GET", "/agents"): "read",
