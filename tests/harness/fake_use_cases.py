@@ -45,8 +45,8 @@ from journeyman.journal.journal import (
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
-from journeyman.runtime.use_cases.conversations import ConversationPlace, Conversations
 from journeyman.runtime.use_cases.answered_approvals import ApprovalHistory
+from journeyman.runtime.use_cases.conversations import ConversationPlace, Conversations
 from journeyman.runtime.use_cases.explanations import Explanations, explain
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns

@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 from starlette.routing import BaseRoute
 
-from journeyman.api.security.body_bytes import MOST_BYTES
 from journeyman.agents.agent import BaseAgent
+from journeyman.api.security.body_bytes import MOST_BYTES
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
@@ -23,8 +23,8 @@ from journeyman.journal.journal import Size
 from journeyman.runtime.retention import Keep
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
-from journeyman.runtime.use_cases.conversations import Conversations
 from journeyman.runtime.use_cases.answered_approvals import ApprovalHistory
+from journeyman.runtime.use_cases.conversations import Conversations
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.held_runs import HeldRuns
 from journeyman.runtime.use_cases.runs import Runs

@@ -84,7 +84,7 @@ class Threads:
         """Give a thread another title; an empty one takes the title away. Raises NotFoundError."""
         row = await self.get(principal, thread_id)
         if row.title != title:
-            await self._append(thread_stream(row.key), ThreadRenamed(title=title))
+            await self._append(thread_stream(row.key), ThreadRenamed(title=title), principal)
         return await self.get(principal, thread_id)
 
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:

@@ -45,6 +45,6 @@ def test_a_type_that_json_cannot_carry_is_named_with_its_argument(hint: Any) -> 
 
 
 def test_of_many_faults_the_rest_are_counted() -> None:
-    error = invalid_arguments([(f"a{n}", "x") for n in range(10)])
+    error = invalid_arguments([f"a{n}: x" for n in range(10)])
     assert error.message.endswith("a7: x; and 2 more")
     assert error.fields == tuple((f"a{n}", "x") for n in range(8))
