@@ -32,7 +32,7 @@ class AnsweredApproval(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, JSON] | None = None
 
 
-def status_of(row: ApprovalRow) -> Status:
+def end_of_approval(row: ApprovalRow) -> Status:
     """Return how an approval was ended."""
     if row.answered_by is None:
         return "closed"
@@ -57,7 +57,7 @@ class ApprovalHistory:
         for _ in range(SEARCHED // PAGE):
             rows = await self._journal.answered_approvals(None if anyone else principal, before, PAGE)
             for row in rows:
-                if status in (None, status_of(row)) and _is_shown(row, principal):
+                if status in (None, end_of_approval(row)) and _is_shown(row, principal):
                     found.append(await self._answered(row))
                 if len(found) == limit:
                     return found, None
@@ -79,14 +79,14 @@ class ApprovalHistory:
                 if isinstance(event, ApprovalGiven) and event.approval == row.id:
                     return _given(row, event, entry.at)
             after = entries[-1].seq
-        return AnsweredApproval(approval=row, status=status_of(row), at=None)
+        return AnsweredApproval(approval=row, status=end_of_approval(row), at=None)
 
 
 def _given(row: ApprovalRow, event: ApprovalGiven, at: int) -> AnsweredApproval:
     arguments = None if event.arguments is None else redacted_arguments(event.arguments, event.hidden)
-    return AnsweredApproval(approval=row, status=status_of(row), at=at, arguments=arguments)
+    return AnsweredApproval(approval=row, status=end_of_approval(row), at=at, arguments=arguments)
 
 
 def _is_shown(row: ApprovalRow, principal: str) -> bool:
     """Return whether an approval is of the principal's run, or was answered by it."""
-    return row.principal == principal or (row.answered_by == principal and status_of(row) == "answered")
+    return row.principal == principal or (row.answered_by == principal and end_of_approval(row) == "answered")

@@ -106,7 +106,7 @@ class FigureHistory:
             _put(self._columns[name][1], self._taken, value)
 
     def _keep_buckets(self, name: str, distribution: Distribution, before: Sequence[int]) -> None:
-        counts = [now - then for now, then in zip(distribution.counts, before, strict=True)]
+        counts = [count - earlier for count, earlier in zip(distribution.counts, before, strict=True)]
         if name not in self._buckets:
             kept = sum(len(columns) for _, columns in self._buckets.values())
             if not any(counts) or kept + len(counts) > MAX_BUCKETS:
