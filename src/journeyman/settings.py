@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
     _environment: Environment = PrivateAttr()
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
 
     # the gateway and the models
     litellm_gateway_url: str | None = None
@@ -165,9 +166,16 @@ class Settings(BaseSettings):
         overrides = {name: value for name, value in given.items() if value is not None}
         try:
             known = {name: from_file[name] for name in cls.model_fields if name in from_file}
-            return cls(environment, **{"_env_file": None, **known, **overrides})
+            made = cls(environment, **{"_env_file": None, **known, **overrides})
         except ValidationError as exc:
             raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
+        made._given = frozenset(overrides)
+        return made
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The lower-case names of the settings that the program or the command line gave to `read`."""
+        return self._given
 
     @property
     def environment(self) -> Environment:

@@ -37,6 +37,7 @@ from journeyman.api.routes.overview import overview_routes
 from journeyman.api.routes.reload import reload_routes
 from journeyman.api.routes.retention import retention_routes
 from journeyman.api.routes.runs import run_routes
+from journeyman.api.routes.settings import settings_routes
 from journeyman.api.routes.threads import thread_routes
 from journeyman.api.routes.tools import tool_routes
 from journeyman.api.routes.whoami import whoami_routes
@@ -142,6 +143,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
         key_routes,
         whoami_routes,
         overview_routes,
+        settings_routes,
         health_routes,
         metrics_routes,
     ):

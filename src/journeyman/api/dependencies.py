@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.api.security.body_bytes import MOST_BYTES
+from journeyman.api.schemas.settings import SettingAnswer
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
@@ -155,6 +156,7 @@ class ApiDependencies:
     last_reload: Callable[[], ReloadReport | None] = lambda: None
     figures: FigureHistory | None = None  # None: no figures are kept
     budgets: Callable[[int], Mapping[str, Mapping[str, float]]] = _no_budgets  # by name, up to a number of them
+    settings: Callable[[], Sequence[SettingAnswer]] = tuple  # masked
     agent_version: Callable[[str, str], Awaitable[BaseAgent]] = no_other_version  # by name and version
     roll_back: Callable[[str, str | None], Awaitable[AgentChange]] = nothing_rolled_back
     not_ready: Callable[[], Mapping[str, object]] = dict

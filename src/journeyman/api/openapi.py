@@ -18,6 +18,7 @@ from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import overview as overview_schemas
 from journeyman.api.schemas import runs as schemas
+from journeyman.api.schemas import settings as setting_schemas
 from journeyman.api.security.scopes import ANY, OPEN, required_scope
 from journeyman.events.messages import TextPart
 
@@ -82,6 +83,7 @@ _MODELS = (
     GraphPicture,
     schemas.ApprovalAnswer,
     overview_schemas.OverviewAnswer,
+    setting_schemas.SettingAnswer,
     schemas.Health,
     ProblemDetails,
 )

@@ -24,6 +24,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/whoami"): ANY,
     ("GET", "/metrics"): "read",
     ("GET", "/overview"): "read",
+    ("GET", "/settings"): "admin",
     ("POST", "/process"): "run",
     ("POST", "/execute_tool"): "tools",
     ("GET", "/agents"): "read",

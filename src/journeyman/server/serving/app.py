@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import ApiDependencies, nothing_cached
+from journeyman.api.schemas.settings import SettingAnswer
 from journeyman.api.security.local_callers import is_hosted
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.errors import BaseError, ConfigurationError
@@ -22,8 +25,9 @@ from journeyman.server.composition import build
 from journeyman.server.debugging import DebugPages
 from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.observers import Observers
+from journeyman.server.setting_origins import shown_settings
 from journeyman.settings import Settings
-from journeyman.telemetry.logs.formatters import mask_by_shape
+from journeyman.telemetry.logs.formatters import Masker, mask_by_shape
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
@@ -159,6 +163,7 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
         held=application.runtime.held,
         figures=application.observers.history,
         budgets=application.runtime.budgets.state,
+        settings=partial(setting_answers, application),
         agent_version=application.versions.version,
         approval_history=ApprovalHistory(application.journal),
         agent_registry=application.agents,
@@ -193,6 +198,13 @@ def api_dependencies(application: Application, *, trust_host: bool = False) -> A
         ids=application.ids,
         pages=pages(),
     )
+
+
+def setting_answers(application: Application) -> list[SettingAnswer]:
+    """Return the settings in force as the API shows them."""
+    mask = Masker(application.secrets.values)
+    shown = msgspec.json.encode(shown_settings(application.settings), enc_hook=str).decode()
+    return msgspec.json.decode(mask(shown), type=list[SettingAnswer])
 
 
 def _rate_limiter(application: Application) -> RateLimiter | None:
