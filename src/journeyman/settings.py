@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
     _environment: Environment = PrivateAttr()
-    _given: frozenset[str] = PrivateAttr(default=frozenset())
+    _given: frozenset[str] = PrivateAttr()
 
     # the gateway and the models
     litellm_gateway_url: str | None = None
@@ -147,9 +147,12 @@ class Settings(BaseSettings):
     quota_usd_per_day: float | None = Field(None, ge=0, le=10**9)
     quota_concurrent_runs: int | None = Field(None, ge=1, le=10_000)
 
-    def __init__(self, environment: Environment | None = None, /, **values: Any) -> None:
+    def __init__(
+        self, environment: Environment | None = None, given: frozenset[str] = frozenset(), /, **values: Any
+    ) -> None:
         super().__init__(**values)
         self._environment = environment or Environment()
+        self._given = given
 
     @classmethod
     def read(cls, env_file: Path | str | None = ".env", **given: Any) -> Self:
@@ -166,11 +169,9 @@ class Settings(BaseSettings):
         overrides = {name: value for name, value in given.items() if value is not None}
         try:
             known = {name: from_file[name] for name in cls.model_fields if name in from_file}
-            made = cls(environment, **{"_env_file": None, **known, **overrides})
+            return cls(environment, frozenset(overrides), **{"_env_file": None, **known, **overrides})
         except ValidationError as exc:
             raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
-        made._given = frozenset(overrides)
-        return made
 
     @property
     def given(self) -> frozenset[str]:
