@@ -40,6 +40,7 @@ from journeyman.events.events import (
     StepRemembered,
     ThreadCreated,
     ThreadErased,
+    ThreadRenamed,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -224,6 +225,12 @@ GRAPH: tuple[Event, ...] = (
 )
 
 
+THREAD_EVENTS: tuple[Event, ...] = (
+    ThreadCreated(thread_id="t", principal="me", title="T", meta={"m": 1}),
+    ThreadRenamed(title="Another"),
+)
+
+
 async def told(name: str) -> list[Entry]:
     story, plan, limits = STORIES[name]
     runtime = SteppedRuntime({"a": plan}, limits=limits)
@@ -258,6 +265,7 @@ def main(release: str) -> None:
         write(folder / f"{name}.jsonl", asyncio.run(told(name)))
     write(folder / "rare.jsonl", made(RARE))
     write(folder / "graph.jsonl", made(GRAPH))
+    write(folder / "threads.jsonl", made(THREAD_EVENTS))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import msgspec
 from starlette.routing import BaseRoute
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.api.security.body_bytes import MOST_BYTES
 from journeyman.api.schemas.settings import SettingAnswer
+from journeyman.api.security.body_bytes import MOST_BYTES
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
