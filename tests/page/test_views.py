@@ -69,6 +69,8 @@ def _views(runs: dict[str, str], thread: str) -> list[tuple[str, str]]:
         ("reference/explain_run", "Why the run asked, waited, retried, stopped, and what it cost"),
         ("agents", "Drafts a letter & judges it"),
         ("agents/letters", "Drafts a letter & judges it"),
+        ("settings", "Ready for work"),
+        ("settings?tab=keys", "There is no key yet"),
     ]
 
 
@@ -192,3 +194,37 @@ async def test_a_key_shows_what_it_may_do_and_no_more(tmp_path: Path) -> None:
         assert stored == '["",[]]', "the key stays in the tab"
         await page.page.get_by_role("button", name="Sign out").click()
         await page.has("Key or token", "main")
+
+
+async def test_a_key_is_made_rotated_and_revoked_and_its_secret_is_shown_once(tmp_path: Path) -> None:
+    admin = "k" * 40
+    settings = {"AUTH_MODE": "required", "API_KEY": admin}
+    async with server_environment(tmp_path, settings) as env, browser_page(env.server.url) as page:
+        page.expected_statuses = {401}
+        button = page.page.get_by_role("dialog").get_by_role("button", name="Make the key")
+        await page.goto("settings?tab=keys")
+        await _sign_in(page, admin)
+        await page.page.get_by_role("button", name="Make a key…").click()
+        await button.click()
+        await page.has("Give the key a name.")
+        await page.page.get_by_label("Name").fill("pier-key")
+        await button.click()
+        await page.has("Copy the key now.")
+        secret = await page.page.get_by_role("dialog").locator("pre").inner_text()
+        async with env.client.http.get(
+            f"{env.server.url}/whoami", headers={"authorization": f"Bearer {secret}"}
+        ) as answer:
+            assert (await answer.json())["scopes"] == ["run", "read"]
+        await page.page.get_by_role("button", name="I have it").click()
+        assert secret not in await page.page.content()
+        await page.page.get_by_role("button", name="Rotate… pier-key").click()
+        await page.page.get_by_role("dialog").get_by_role("button", name="Rotate", exact=True).click()
+        await page.has("Copy the key now.")
+        await page.page.get_by_role("button", name="I have it").click()
+        for _ in range(2):
+            await page.page.get_by_role("button", name="Revoke… pier-key").first.click()
+            await page.page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
+            await page.page.get_by_role("dialog").wait_for(state="detached")
+            await page.has("revoked")
+            assert await page.findings() == []
+        assert await page.page.get_by_role("button", name="Revoke… pier-key").count() == 0

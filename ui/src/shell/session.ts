@@ -42,11 +42,13 @@ export async function signIn(value: string | null): Promise<void> {
   await identify();
 }
 
-/** Return why the caller may not do what needs this scope; null: it may. */
+/** Return why the caller may not do what needs this scope; null: it may. The empty scope needs no more than to be known. */
 export function forbidden(scope: string): string | null {
   const known = caller.value;
   if (known === null || known === "unknown" || known instanceof ApiError) return "You are not signed in.";
-  return known.scopes.includes(scope) ? null : `This needs the scope “${scope}”, which your key does not have.`;
+  return !scope || known.scopes.includes(scope)
+    ? null
+    : `This needs the scope “${scope}”, which your key does not have.`;
 }
 
 /** Whether the server asks its callers for keys. */

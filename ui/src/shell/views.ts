@@ -1,6 +1,6 @@
 import type { ComponentType } from "preact";
 
-/** One view of the page. `path` is its first part below /ui/; `scope` is what it needs; `key` follows `g`. */
+/** One view of the page. `path` is its first part below /ui/; `scope` is what it needs, empty: nothing; `key` follows `g`. */
 export interface View {
   path: string;
   title: string;
@@ -67,6 +67,14 @@ export const VIEWS: View[] = [
     icon: "M5 8h14v11H5zM12 8V4M9 13h.01M15 13h.01",
     scope: "read",
     load: async () => (await import("../views/agents/AgentsView")).AgentsView,
+  },
+  {
+    path: "settings",
+    title: "Settings",
+    key: "s",
+    icon: "M4 7h10M18 7h2M4 17h2M10 17h10M14 5v4M6 15v4",
+    scope: "",
+    load: async () => (await import("../views/settings/SettingsView")).SettingsView,
   },
   {
     path: "reference",
