@@ -69,6 +69,7 @@ def _views(runs: dict[str, str], thread: str) -> list[tuple[str, str]]:
         ("reference/explain_run", "Why the run asked, waited, retried, stopped, and what it cost"),
         ("agents", "Drafts a letter & judges it"),
         ("agents/letters", "Drafts a letter & judges it"),
+        ("overview", "Runs that ended"),
         ("settings", "Ready for work"),
         ("settings?tab=keys", "There is no key yet"),
     ]

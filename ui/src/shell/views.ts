@@ -69,6 +69,14 @@ export const VIEWS: View[] = [
     load: async () => (await import("../views/agents/AgentsView")).AgentsView,
   },
   {
+    path: "overview",
+    title: "Overview",
+    key: "v",
+    icon: "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6",
+    scope: "read",
+    load: async () => (await import("../views/overview/OverviewView")).OverviewView,
+  },
+  {
     path: "settings",
     title: "Settings",
     key: "s",
