@@ -37,7 +37,7 @@ class BrowserPage:
         """Wait until a part of the page shows a text. Raises AssertionError with what it shows instead."""
         part = self.page.locator(within).first
         try:
-            await part.get_by_text(text).first.wait_for(state="visible", timeout=WAIT_MS)
+            await part.get_by_text(text).filter(visible=True).first.wait_for(state="visible", timeout=WAIT_MS)
         except Exception as exc:
             raise AssertionError(f"{text!r} is not in {await part.inner_text()!r}; {self.complaints}") from exc
 

@@ -58,7 +58,7 @@ def _views(runs: dict[str, str], thread: str) -> list[tuple[str, str]]:
         ("runs", "lamp-3"),
         (f"runs/{runs['done']}", "look"),
         (f"runs/{runs['done']}?step=m1.0", "look lamp-3 done"),
-        (f"runs/{runs['asking']}?tab=why", "It asked whether `guarded` may run, since each call of this tool asks."),
+        (f"runs/{runs['asking']}?tab=why", "may run, since each call of this tool asks."),
         (f"runs/{runs['done']}?tab=state&at=4", "What the event changed"),
         (f"runs/{runs['done']}?tab=events&at=4", "lamp-3"),
         (f"runs/{runs['done']}?with={runs['asking']}", "They were asked different questions."),

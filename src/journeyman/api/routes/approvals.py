@@ -75,7 +75,7 @@ async def _history(
     limit: int,
 ) -> Response:
     """Answer with approvals that are no longer open, the newest first."""
-    before = cursors.text_place("ended", cursor)
+    before = cursors.text_place("approvals", cursor)
     rows, stopped_at = await dependencies.approval_history.list(
         caller.principal,
         None if status == "ended" else status,
@@ -83,8 +83,8 @@ async def _history(
         limit + 1,
         anyone=caller.may("approve:any"),
     )
-    shown, following = cut(rows, limit, "ended", lambda row: row.approval.id)
+    shown, following = cut(rows, limit, "approvals", lambda row: row.approval.id)
     items = [answered_approval_answer(row) for row in shown]
     if following is None and stopped_at is not None:
-        return partial_page(items, cursors.encode_cursor("ended", stopped_at))
+        return partial_page(items, cursors.encode_cursor("approvals", stopped_at))
     return page(items, following)
